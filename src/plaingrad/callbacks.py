@@ -1,0 +1,47 @@
+"""What may watch a training run, and what it is told."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from plaingrad.solver import Solver
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What is known when the model has been evaluated: after each epoch, and at the end.
+
+    `step` counts updates done; `loss` is the mean over the steps since the record before; `seconds`
+    is training time so far, over all sittings.  Accuracies are fractions; without a validation set
+    `val_accuracy` is None.
+    """
+
+    epoch: float
+    step: int
+    lr: float
+    loss: float
+    train_accuracy: float
+    val_accuracy: float | None
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self)
+
+
+class Callback:
+    """Base for watchers: override what you need.  The solver is at hand; do not change its step."""
+
+    def on_start(self, solver: Solver) -> None:
+        """Before the first step of this sitting."""
+
+    def on_step(self, solver: Solver, loss: float) -> None:
+        """After each update, with the loss before it; `solver.step` counts it already."""
+
+    def on_epoch(self, solver: Solver, record: EpochRecord) -> None:
+        """After each evaluation."""
+
+    def on_end(self, solver: Solver) -> None:
+        """When training ends by itself, before the best parameters are put back into the model."""

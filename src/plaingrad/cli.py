@@ -1,0 +1,272 @@
+"""The command line: parse, call, print.  Heavy imports happen inside the commands."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from plaingrad.errors import DataError, Interrupted, PlaingradError, RecipeError
+
+app = typer.Typer(
+    help="Neural networks with the backward pass in plain sight.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+data_app = typer.Typer(help="Data sets: list, fetch, verify.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(data_app, name="data")
+
+Json = Annotated[bool, typer.Option("--json", help="End with one line of JSON.")]
+DataDir = Annotated[str | None, typer.Option("--data-dir", help="The folder that holds the data.")]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Override a field.")]
+Seed = Annotated[int | None, typer.Option(help="Seed of weights, order and dropout.")]
+
+
+def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn our own errors into one sentence and their exit code."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except PlaingradError as error:
+            typer.echo(f"plaingrad: {error}", err=True)
+            raise typer.Exit(error.exit_code) from None
+        except Interrupted as interrupt:
+            typer.echo(f"plaingrad: {interrupt}", err=True)
+            raise typer.Exit(128 + interrupt.signal) from None
+        except KeyboardInterrupt:
+            typer.echo("plaingrad: interrupted", err=True)
+            raise typer.Exit(130) from None
+        except MemoryError as error:
+            typer.echo(f"plaingrad: not enough memory: {error}; try a smaller batch or network", err=True)
+            raise typer.Exit(1) from None
+        except BrokenPipeError:  # whoever read our output stopped reading
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(1) from None
+
+    return wrapped
+
+
+@app.command()
+@guarded
+def train(
+    recipe: Annotated[
+        str | None, typer.Argument(help="A built-in recipe or a .toml file; digits if not given.")
+    ] = None,
+    data: Annotated[str | None, typer.Option(help="A data set, a folder of images, or an .npz file.")] = None,
+    data_dir: DataDir = None,
+    set_: Set = None,
+    seed: Seed = None,
+    out: Annotated[str | None, typer.Option(help="The run folder; runs/NAME-TIME if not given.")] = None,
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Continue this run.")] = None,
+    json: Json = False,
+) -> None:
+    """Train a network, test it, and write its report."""
+    from plaingrad import console, training
+
+    if resume is not None:
+        _refuse_with_resume(recipe, data, data_dir, set_, seed, out)
+        with console.progress() as shown:
+            result = training.resume(resume, callbacks=[shown], warn=console.warn)
+    else:
+        settings = _recipe(recipe or "digits", data, data_dir, set_, seed)
+        with console.progress() as shown:
+            result = training.train(settings, out, callbacks=[shown], warn=console.warn)
+    early = ", stopped early" if result.stopped_early else ""
+    print(f"test accuracy        {console.percent(result.test_accuracy)}")
+    print(f"validation accuracy  {console.percent(result.best_val_accuracy)} (best)")
+    print(f"training time        {result.seconds:.1f} s for {result.steps:,} steps{early}")
+    print(f"run                  {result.run}")
+    print(f"report               {result.report or 'could not be written'}")
+    if json:
+        console.print_json(result.to_dict())
+    if result.checkpoint is None or result.report is None:
+        raise typer.Exit(1)
+
+
+@app.command()
+@guarded
+def recipes() -> None:
+    """List the built-in recipes."""
+    from plaingrad import console
+    from plaingrad.recipe import built_in
+
+    console.table(["recipe", "what it trains"], built_in().items())
+
+
+@app.command(name="eval")
+@guarded
+def evaluate(
+    run: Annotated[str, typer.Argument(help="A run folder.")], data_dir: DataDir = None, json: Json = False
+) -> None:
+    """Measure a trained run on its validation and test set."""
+    from plaingrad import console, evaluation
+
+    measured = evaluation.evaluate(run, data_path=data_dir, warn=console.warn)
+    rows = [
+        (part, console.percent(own["accuracy"]), f"{own['loss']:.4f}", f"{own['samples']:,}")
+        for part, own in measured.items()
+    ]
+    console.table(["set", "accuracy", "loss", "samples"], rows, right=(1, 2, 3))
+    if json:
+        console.print_json({"run": run, **measured})
+
+
+@app.command()
+@guarded
+def predict(
+    run: Annotated[str, typer.Argument(help="A run folder.")],
+    images: Annotated[list[str], typer.Argument(help="PNG or JPEG files.")],
+    json: Json = False,
+) -> None:
+    """Say what class each image belongs to, and how probable the network thinks it."""
+    from dataclasses import asdict
+
+    from plaingrad import console, evaluation
+
+    files = [
+        path for path in images if not Path(path).name.startswith("._")
+    ]  # left by some systems beside files
+    if not files:
+        raise DataError("there is no image among the files: names that begin with ._ are not images")
+    predictions = evaluation.predict(run, files, warn=console.warn)
+    rows = [(p.image, p.label, console.percent(p.probability)) for p in predictions]
+    console.table(["image", "class", "probability"], rows, right=(2,))
+    if json:
+        console.print_json({"run": run, "predictions": [asdict(p) for p in predictions]})
+
+
+@app.command()
+@guarded
+def check(
+    recipe: Annotated[str, typer.Argument(help="A built-in recipe or a .toml file.")] = "digits",
+    data: Annotated[str | None, typer.Option(help="A data set, a folder of images, or an .npz file.")] = None,
+    data_dir: DataDir = None,
+    set_: Set = None,
+    seed: Seed = None,
+    json: Json = False,
+) -> None:
+    """Compare the whole network's gradients with numeric differences, on a few samples of its data."""
+    from plaingrad import console, training
+
+    report = training.check(_recipe(recipe, data, data_dir, set_, seed))
+    print(report)
+    if json:
+        console.print_json(report.to_dict())
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+@app.command()
+@guarded
+def reproduce(
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", help="S1-a ... S2-e; all if none.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 1,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Run published experiments again: published beside measured."""
+    from plaingrad import console
+    from plaingrad import reproduce as experiments
+
+    outcomes = []
+    for experiment in experiments.chosen(ids or []):
+        print(f"{experiment.id}: {experiment.title} ...", file=sys.stderr, flush=True)
+        outcomes.append(experiments.run(experiment, seeds=seeds, data_dir=data_dir))
+    rows = [row for outcome in outcomes for row in outcome.rows()]
+    console.table(["id", "quantity", "published", "measured", "verdict", "seconds"], rows, right=(2, 3, 5))
+    if json:
+        console.print_json({"seeds": seeds, "experiments": [outcome.to_dict() for outcome in outcomes]})
+    if not all(outcome.ok for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+@app.command()
+@guarded
+def report(run: Annotated[str, typer.Argument(help="A run folder.")]) -> None:
+    """Write a run's report.html anew."""
+    from plaingrad import report as pages
+    from plaingrad.errors import RunError
+
+    try:
+        print(pages.write(run))
+    except OSError as error:
+        raise RunError(f"{run}: the report cannot be written: {error.strerror}") from None
+
+
+@data_app.command("list")
+@guarded
+def data_list() -> None:
+    """List the data sets."""
+    from plaingrad import console
+    from plaingrad.data import SOURCES
+
+    rows = [(name, source.summary) for name, source in SOURCES.items()]
+    console.table(["data set", "what it is"], rows)
+
+
+@data_app.command("fetch")
+@guarded
+def data_fetch(name: str, data_dir: DataDir = None) -> None:
+    """Download a data set, verify and unpack it."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    from plaingrad.data import fetch
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, disable=not sys.stdout.isatty()) as bars:
+        tasks: dict[str, Any] = {}
+
+        def shown(file: str, done: int, total: int) -> None:
+            task = tasks.setdefault(file, bars.add_task(file) if file not in tasks else None)
+            bars.update(task, completed=done, total=total)
+
+        folder = fetch(name, data_dir, progress=shown)
+    print(f"{name} is in {folder}")
+
+
+@data_app.command("verify")
+@guarded
+def data_verify(name: str, data_dir: DataDir = None, json: Json = False) -> None:
+    """Compare every file of a data set with its published sum."""
+    from plaingrad import console
+    from plaingrad.data import verify
+
+    results = verify(name, data_dir)
+    console.table(["file", "state"], [(str(file), message) for file, _, message in results])
+    if json:
+        console.print_json({"files": [{"file": str(f), "ok": ok, "message": m} for f, ok, m in results]})
+    if not all(ok for _, ok, _ in results):
+        raise typer.Exit(1)
+
+
+def _recipe(
+    name: str, data: str | None, data_dir: str | None, changes: list[str] | None, seed: int | None
+) -> Any:
+    from plaingrad.recipe import read_recipe
+
+    overrides = list(changes or [])
+    overrides += [f"data.name={data!r}"] if data is not None else []
+    overrides += [f"data.path={data_dir!r}"] if data_dir is not None else []
+    overrides += [f"seed={seed}"] if seed is not None else []
+    return read_recipe(name, overrides)
+
+
+def _refuse_with_resume(*given: Any) -> None:
+    if any(value is not None and value != [] for value in given):
+        raise RecipeError("--resume: a run goes on as it began; leave out the recipe and all other options")
+
+
+def main() -> None:
+    """The entry point of the command `plaingrad`."""
+    app()

@@ -1,0 +1,101 @@
+"""What a gradient check found, to read, to print and to store."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class GradientRow:
+    """What the check found for one array.
+
+    error: the worst relative error.  index: where, or None for a projection; `analytic` and `numeric`
+    are the two values compared there.  checked: how many of the array's `size` elements were compared;
+    kinks: how many were not, because the function bends right there.  problem: a sentence, empty if
+    the gradient is right.
+    """
+
+    name: str
+    size: int
+    checked: int = 0
+    error: float = math.nan
+    index: tuple[int, ...] | None = None
+    analytic: float = math.nan
+    numeric: float = math.nan
+    kinks: int = 0
+    problem: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong with this gradient."""
+        return not self.problem
+
+
+@dataclass(frozen=True, repr=False)
+class GradientReport:
+    """The result of `check_gradients`: a row for each array, and problems that concern all of them.
+
+    Printed or shown in a notebook, it is a table followed by a sentence for everything that is wrong.
+    """
+
+    method: str
+    tolerance: float
+    rows: tuple[GradientRow, ...]
+    problems: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether every gradient is right."""
+        return not self.problems and all(row.ok for row in self.rows)
+
+    def __getitem__(self, name: str) -> GradientRow:
+        """The row of the array called `name`."""
+        return {row.name: row for row in self.rows}[name]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same in numbers, strings, lists and dicts as JSON has them; None for what was not measured."""
+        rows = [asdict(row) | {"ok": row.ok} for row in self.rows]
+        return {
+            "ok": self.ok,
+            "method": self.method,
+            "tolerance": self.tolerance,
+            "problems": list(self.problems),
+            "rows": [{key: _plain(value) for key, value in row.items()} for row in rows],
+        }
+
+    def __repr__(self) -> str:
+        verdict = "every gradient agrees" if self.ok else "WRONG"
+        title = f"Gradient check ({self.method}, tolerance {self.tolerance:g}): {verdict}"
+        table = [
+            ("array", "error", "checked", "worst at", "analytic", "numeric", ""),
+            *map(_cells, self.rows),
+        ]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        left = (0, 3, 6)  # names and words to the left, numbers to the right
+        lines = [
+            "  ".join(
+                cell.ljust(width) if i in left else cell.rjust(width)
+                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in table
+        ]
+        sentences = [*self.problems, *(row.problem for row in self.rows if row.problem)]
+        return "\n".join([title, *(lines if self.rows else []), *sentences])
+
+
+def _cells(row: GradientRow) -> tuple[str, ...]:
+    remark = "ok" if row.ok else "WRONG"
+    if row.kinks:
+        remark += f", {row.kinks} at a kink"
+    numbers = (row.error, row.analytic, row.numeric)
+    error, analytic, numeric = ("-" if math.isnan(x) else f"{x:.3g}" for x in numbers)
+    where = "-" if row.index is None else str(row.index)
+    return row.name, error, f"{row.checked:,} of {row.size:,}", where, analytic, numeric, remark
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return list(value) if isinstance(value, tuple) else value

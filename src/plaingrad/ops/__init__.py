@@ -1,0 +1,111 @@
+"""The mathematics: every layer and loss as a forward and a backward function, written once.
+
+`X_forward(...) -> out, cache` and `X_backward(dout, cache) -> gradients`, in array-API code that runs
+unchanged on NumPy, PyTorch, JAX, CuPy and array-api-strict arrays.  No function changes an argument;
+the dtype that goes in comes out.
+"""
+
+from plaingrad.ops.activation import (
+    elu_backward,
+    elu_forward,
+    gelu_backward,
+    gelu_forward,
+    leaky_relu_backward,
+    leaky_relu_forward,
+    relu_backward,
+    relu_forward,
+    sigmoid_backward,
+    sigmoid_forward,
+    silu_backward,
+    silu_forward,
+    tanh_backward,
+    tanh_forward,
+)
+from plaingrad.ops.affine import affine_backward, affine_forward
+from plaingrad.ops.dropout import dropout_backward, dropout_forward
+from plaingrad.ops.formula import Formula, formula, namespace, plain
+from plaingrad.ops.loss import (
+    hinge_backward,
+    hinge_forward,
+    mean_squared_error_backward,
+    mean_squared_error_forward,
+    negative_log_likelihood_backward,
+    negative_log_likelihood_forward,
+    one_hot,
+    softmax_cross_entropy_backward,
+    softmax_cross_entropy_forward,
+)
+from plaingrad.ops.normalization import (
+    BatchnormCache,
+    batchnorm_backward,
+    batchnorm_eval_backward,
+    batchnorm_eval_forward,
+    batchnorm_forward,
+    layernorm_backward,
+    layernorm_forward,
+    running_average,
+)
+from plaingrad.ops.softmax import (
+    cross_entropy_backward,
+    cross_entropy_forward,
+    log_likelihood_backward,
+    log_likelihood_forward,
+    log_softmax_backward,
+    log_softmax_forward,
+    softmax_backward,
+    softmax_forward,
+    squared_error_backward,
+    squared_error_forward,
+)
+
+__all__ = [
+    "BatchnormCache",
+    "Formula",
+    "affine_backward",
+    "affine_forward",
+    "batchnorm_backward",
+    "batchnorm_eval_backward",
+    "batchnorm_eval_forward",
+    "batchnorm_forward",
+    "cross_entropy_backward",
+    "cross_entropy_forward",
+    "dropout_backward",
+    "dropout_forward",
+    "elu_backward",
+    "elu_forward",
+    "formula",
+    "gelu_backward",
+    "gelu_forward",
+    "hinge_backward",
+    "hinge_forward",
+    "layernorm_backward",
+    "layernorm_forward",
+    "leaky_relu_backward",
+    "leaky_relu_forward",
+    "log_likelihood_backward",
+    "log_likelihood_forward",
+    "log_softmax_backward",
+    "log_softmax_forward",
+    "mean_squared_error_backward",
+    "mean_squared_error_forward",
+    "namespace",
+    "negative_log_likelihood_backward",
+    "negative_log_likelihood_forward",
+    "one_hot",
+    "plain",
+    "relu_backward",
+    "relu_forward",
+    "running_average",
+    "sigmoid_backward",
+    "sigmoid_forward",
+    "silu_backward",
+    "silu_forward",
+    "softmax_backward",
+    "softmax_cross_entropy_backward",
+    "softmax_cross_entropy_forward",
+    "softmax_forward",
+    "squared_error_backward",
+    "squared_error_forward",
+    "tanh_backward",
+    "tanh_forward",
+]

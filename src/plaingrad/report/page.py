@@ -1,0 +1,72 @@
+"""The page: what `report.html` says, gathered from the run folder."""
+
+from __future__ import annotations
+
+import base64
+import os
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from plaingrad.errors import RunError
+from plaingrad.report import figures
+from plaingrad.run_folder import RunFolder
+
+
+def write_page(run: str | Path) -> Path:
+    """Write `report.html`, whole or not at all."""
+    folder = RunFolder.open(run)
+    page = render(folder)
+    temporary = folder.report_file.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        temporary.write_text(page, "utf-8")
+        os.replace(temporary, folder.report_file)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return folder.report_file
+
+
+def render(folder: RunFolder) -> str:
+    """The page as text: one file that needs no other, nothing in it taken as HTML that came from outside."""
+    source = (resources.files("plaingrad.report") / "page.html").read_text("utf-8")
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
+                                     lstrip_blocks=True)  # fmt: skip
+    return environment.from_string(source).render(gather(folder))
+
+
+def gather(folder: RunFolder) -> dict[str, Any]:
+    """What the page shows."""
+    recipe, history = folder.recipe(), folder.history()
+    per_epoch = history.records[-1].step / history.records[-1].epoch if history.records else 1
+    pictures = {}
+    if history.losses:
+        pictures["loss"] = _data_url(figures.loss_curve(history.losses, per_epoch), "svg+xml")
+    if history.records:
+        pictures["accuracy"] = _data_url(figures.accuracy_curves(history.records, per_epoch), "svg+xml")
+    summary = None
+    try:
+        network, _, _ = folder.load()
+    except RunError:
+        pass  # no checkpoint yet: the curves are still worth a page
+    else:
+        summary = network.summary()
+        first = next((w for name, w in network.params.items() if name.endswith(".weight")), None)
+        grid = None if first is None else figures.weight_grid(first, network.input_shape)
+        if grid:
+            pictures["weights"] = _data_url(grid, "png")
+    return {
+        "name": folder.path.resolve().name,
+        "description": recipe.description,
+        "result": history.result,
+        "records": history.records,
+        "pictures": pictures,
+        "summary": summary,
+        "facts": folder.facts(),
+        "recipe": folder.recipe_file.read_text("utf-8"),
+    }
+
+
+def _data_url(data: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

@@ -1,0 +1,108 @@
+"""A run is a folder: the recipe, the history, the checkpoints, the report."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from plaingrad import checkpoint, history
+from plaingrad.checkpoint import Checkpoint
+from plaingrad.data import Normalization
+from plaingrad.errors import CheckpointError, RunError
+from plaingrad.history import History
+from plaingrad.network import Network
+from plaingrad.recipe import Recipe, check
+
+Warn = Callable[[str], None]
+
+
+def silent(message: str) -> None:
+    """A `warn` that tells nobody."""
+
+
+class RunFolder:
+    """The folder of one run, new or old."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.recipe_file = path / "recipe.toml"
+        self.history_file = path / "history.jsonl"
+        self.checkpoints = path / "checkpoints"
+        self.report_file = path / "report.html"
+
+    @classmethod
+    def new(cls, out: str | Path | None, name: str) -> RunFolder:
+        """A folder for a run yet to come: `out`, or one under runs/ with the recipe's name and the time.
+
+        Raises RunError if `out` is in use or cannot be made.
+        """
+        if out is None:
+            stem = Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+            candidates = (stem, *(stem.with_name(f"{stem.name}-{i}") for i in range(2, 1000)))
+            out = next(path for path in candidates if not path.exists())
+        folder = cls(Path(out))
+        try:
+            folder.path.mkdir(parents=True, exist_ok=True)
+            in_use = any(folder.path.iterdir())
+        except OSError as error:
+            raise RunError(
+                f"the run folder {out} cannot be made: {error.strerror}; choose another with --out"
+            ) from None
+        if in_use:
+            raise RunError(f"{out} is not empty; choose another --out, or continue a run with --resume {out}")
+        return folder
+
+    @classmethod
+    def open(cls, path: str | Path) -> RunFolder:
+        """The folder of a run that was made before.  Raises RunError if it is not one."""
+        folder = cls(Path(path))
+        if not folder.recipe_file.is_file():
+            raise RunError(f"{path} is not a run folder: it holds no recipe.toml")
+        return folder
+
+    def recipe(self) -> Recipe:
+        """The run's recipe, every field written out."""
+        table = self._table()
+        table.pop("run", None)
+        return check(table, str(self.recipe_file))
+
+    def facts(self) -> dict[str, Any]:
+        """What recipe.toml tells beside the recipe: versions, machine, the data's digest."""
+        return self._table().get("run", {})
+
+    def history(self) -> History:
+        """What the run recorded."""
+        return history.read(self.history_file)
+
+    def newest_checkpoint(self, warn: Warn = silent) -> Checkpoint:
+        """The newest whole checkpoint; `warn` hears of damaged ones.  Raises RunError if there is none."""
+        try:
+            found, problems = checkpoint.newest(self.checkpoints)
+        except CheckpointError as error:
+            raise RunError(f"{error}; train again, or bring a checkpoint back from a backup") from None
+        for problem in problems:
+            warn(f"{problem}; the one before is used, {found.path.name}")
+        return found
+
+    def load(self, warn: Warn = silent) -> tuple[Network, Normalization, tuple[str, ...]]:
+        """The network with its best weights, the normalisation of its inputs, and its classes.
+
+        Raises RunError if there is no whole checkpoint, or it does not belong to the recipe.
+        """
+        recipe, saved = self.recipe(), self.newest_checkpoint(warn)
+        try:
+            shape, classes = tuple(saved.values["input_shape"]), tuple(saved.values["classes"])
+            network = recipe.build(shape, len(classes))
+            network.params, network.state = saved.part("best-params"), saved.part("best-state")
+            return network, Normalization.from_state(saved.part("normalization")), classes
+        except (KeyError, ValueError) as error:
+            raise RunError(f"{saved.path} does not belong to {self.recipe_file}: {error}") from None
+
+    def _table(self) -> dict[str, Any]:
+        try:
+            return tomllib.loads(self.recipe_file.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise RunError(f"{self.recipe_file} cannot be read: {error}") from None

@@ -1,0 +1,298 @@
+"""The training loop, for any model that has `params` and `loss`."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from plaingrad.callbacks import Callback, EpochRecord
+from plaingrad.data import Dataset, Split, as_dataset
+from plaingrad.errors import Interrupted, NonFiniteError, RecipeError
+from plaingrad.model import Model
+from plaingrad.network import FlatDict
+from plaingrad.optim import SGD, Optimizer, Rule, clip_by_global_norm
+from plaingrad.schedules import Constant, Schedule
+
+Array = np.ndarray
+Sampler = Callable[[int], Array]
+
+
+class Solver:
+    """Minimises a model's loss on a data set by minibatch steps.
+
+    model: anything with `params` and `loss` (see Model).
+    data: a Dataset, or a dict with X_train, y_train and, if there are any, X_val and y_val.
+    rule: an update rule of `plaingrad.optim`; its `lr` times `schedule(epoch, epochs)` is the step size.
+    epochs, iterations: how long; `iterations`, a number of steps, wins if given.
+    batch_size: samples per step; an epoch is ⌊N / batch_size⌋ steps, at least one.
+    sampling: "shuffle" (each epoch a new order), "replacement" (every batch drawn anew), or a function
+        from the step to indices.  The first two are functions of `seed` and position alone.
+    clip_norm: the largest global norm of the gradient; larger ones are scaled down.
+    patience: stop after this many evaluations without a better validation accuracy.
+    train_samples: how many training samples (the same ones each time) measure the training accuracy.
+    callbacks: see `plaingrad.callbacks`.
+
+    Ctrl-C (SIGINT) or SIGTERM ends training after the current step: `train` raises Interrupted, a
+    KeyboardInterrupt, with everything consistent, so that `state_dict` continues exactly.  A second
+    signal interrupts at once.
+
+    After `train`, the model holds the parameters with the best validation accuracy.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        data: Dataset | Mapping[str, Any],
+        *,
+        rule: Rule | None = None,
+        schedule: Schedule | None = None,
+        epochs: float = 10,
+        iterations: int | None = None,
+        batch_size: int = 100,
+        sampling: str | Sampler = "shuffle",
+        seed: int = 0,
+        clip_norm: float | None = None,
+        patience: int | None = None,
+        train_samples: int = 1000,
+        callbacks: Iterable[Callback] = (),
+    ) -> None:
+        self.model, self.data = model, as_dataset(data)
+        self.rule, self.schedule = rule or SGD(), schedule or Constant()
+        self.batch_size, self.seed = batch_size, seed
+        self.clip_norm, self.patience, self.train_samples = clip_norm, patience, train_samples
+        self.callbacks = list(callbacks)
+        if batch_size < 1:
+            raise RecipeError(f"batch_size must be at least 1, got {batch_size}")
+        self.steps_per_epoch = max(len(self.data.train) // batch_size, 1)
+        self.total_steps = iterations if iterations is not None else round(epochs * self.steps_per_epoch)
+        self.sampler = self._sampler(sampling)
+        self.optimizer = Optimizer(self.rule, model.params)
+        self.step = 0
+        self.seconds = 0.0
+        self.loss_history: list[float] = []
+        self.records: list[EpochRecord] = []
+        self.best_accuracy = -math.inf
+        self.best: dict[str, dict[str, Array]] = self._copy_of_model()
+        self._evaluations_since_best = 0
+        self._signal: int | None = None
+
+    @property
+    def epoch(self) -> float:
+        """How many epochs are done, with the fraction of the current one."""
+        return self.step / self.steps_per_epoch
+
+    @property
+    def learning_rate(self) -> float:
+        """The step size of the next update."""
+        return self.rule.lr * self.schedule(self.epoch, self.total_steps / self.steps_per_epoch)
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether patience has run out."""
+        return self.patience is not None and self._evaluations_since_best >= self.patience
+
+    def train(self) -> list[EpochRecord]:
+        """Train until the last step, or until patience runs out; returns the records of all evaluations.
+
+        Raises NonFiniteError if the loss stops being a number, Interrupted if a signal came.
+        """
+        self._tell("on_start")
+        # Overflow is not warned about but looked for: a loss that is not finite stops the run.
+        with np.errstate(all="ignore"), self._signals_end_training():
+            while self.step < self.total_steps and not self.stopped_early:
+                started = time.perf_counter()
+                self._take_step()
+                if self.evaluation_due():
+                    self._evaluate(time.perf_counter() - started)
+                else:
+                    self.seconds += time.perf_counter() - started
+                if self._signal is not None:
+                    raise Interrupted(f"interrupted after step {self.step}", self._signal)
+        self._tell("on_end")
+        self.restore_best()
+        return self.records
+
+    def evaluation_due(self) -> bool:
+        """Whether to evaluate now: at the end of an epoch and after the last step."""
+        return self.step % self.steps_per_epoch == 0 or self.step == self.total_steps
+
+    def on_non_finite(self, loss: float, X: Array) -> None:
+        """What to do when the loss on a batch X is not a number: raise NonFiniteError, which says where."""
+        raise NonFiniteError(self._what_is_not_finite(loss, X))
+
+    def accuracy(self, split: Split, indices: Array | None = None, *, batch_size: int = 500) -> float:
+        """The fraction of samples (those at `indices`, or all) whose highest score is at their label."""
+        indices = np.arange(len(split)) if indices is None else indices
+        correct = 0
+        for start in range(0, len(indices), batch_size):
+            X, y = split.batch(indices[start : start + batch_size])
+            correct += int((predict(self.model, X) == y).sum())
+        return correct / len(indices)
+
+    def restore_best(self) -> None:
+        """Put the best parameters seen (by validation accuracy; else the newest) into the model."""
+        if self.records and self.data.validation:
+            for name, values in self.best.items():
+                _put(getattr(self.model, name), values)
+
+    def state_dict(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """Everything needed to continue exactly: arrays, and plain values that JSON can hold."""
+        parts = {**self._copy_of_model(), "optimizer": self.optimizer.state_dict()}
+        parts |= {f"best-{name}": values for name, values in self.best.items()}
+        arrays = {f"{part}/{name}": array for part, own in parts.items() for name, array in own.items()}
+        return arrays, {
+            "step": self.step,
+            "updates": self.optimizer.t,
+            "seconds": self.seconds,
+            "best_accuracy": self.best_accuracy if self.records else None,
+            "evaluations_since_best": self._evaluations_since_best,
+        }
+
+    def load_state_dict(
+        self,
+        arrays: Mapping[str, Array],
+        values: Mapping[str, Any],
+        loss_history: list[float] | None = None,
+        records: list[EpochRecord] | None = None,
+    ) -> None:
+        """Continue from what `state_dict` gave, with the histories up to that step."""
+        parts: dict[str, dict[str, Array]] = {}
+        for key, array in arrays.items():
+            part, _, name = key.partition("/")
+            parts.setdefault(part, {})[name] = array
+        for name in self.best:
+            _put(getattr(self.model, name), parts.get(name, {}))
+            self.best[name] = {key: a.copy() for key, a in parts.get(f"best-{name}", {}).items()}
+        self.optimizer.load_state_dict(parts.get("optimizer", {}), values["updates"])
+        self.step, self.seconds = values["step"], values["seconds"]
+        self.loss_history, self.records = list(loss_history or []), list(records or [])
+        best = values["best_accuracy"]
+        self.best_accuracy = -math.inf if best is None else best
+        self._evaluations_since_best = values["evaluations_since_best"]
+
+    def _take_step(self) -> None:
+        X, y = self.data.train.batch(self.sampler(self.step))
+        if isinstance(getattr(self.model, "step", None), int):
+            self.model.step = self.step  # type: ignore[attr-defined]
+        loss, grads = self.model.loss(X, y)
+        if not math.isfinite(loss):
+            self.on_non_finite(loss, X)
+        if self.clip_norm is not None:
+            grads = clip_by_global_norm(grads, self.clip_norm)
+        self.optimizer.step(self.model.params, grads, self.learning_rate)
+        self.step += 1
+        self.loss_history.append(float(loss))
+        self._tell("on_step", float(loss))
+
+    def _evaluate(self, seconds: float) -> None:
+        started = time.perf_counter()
+        lr = self.rule.lr * self.schedule(
+            (self.step - 1) / self.steps_per_epoch, self.total_steps / self.steps_per_epoch
+        )
+        train = self.accuracy(self.data.train, self.training_subset())
+        val = self.accuracy(self.data.validation) if self.data.validation else None
+        if (train if val is None else val) > self.best_accuracy:
+            self.best_accuracy = train if val is None else val
+            self.best = self._copy_of_model()
+            self._evaluations_since_best = 0
+        else:
+            self._evaluations_since_best += 1
+        since = self.loss_history[self.records[-1].step if self.records else 0 :]
+        self.seconds += seconds + time.perf_counter() - started
+        record = EpochRecord(
+            self.epoch, self.step, lr, float(np.mean(since)), train, val, round(self.seconds, 4)
+        )
+        self.records.append(record)
+        self._tell("on_epoch", record)
+
+    def training_subset(self) -> Array:
+        """The training samples whose accuracy is measured."""
+        count = len(self.data.train)
+        if count <= self.train_samples:
+            return np.arange(count)
+        return np.sort(np.random.default_rng((self.seed, 1)).choice(count, self.train_samples, replace=False))
+
+    def _copy_of_model(self) -> dict[str, dict[str, Array]]:
+        held = {"params": self.model.params, "state": getattr(self.model, "state", None)}
+        return {
+            part: {name: a.copy() for name, a in arrays.items()} for part, arrays in held.items() if arrays
+        }
+
+    def _sampler(self, sampling: str | Sampler) -> Sampler:
+        if callable(sampling):
+            return sampling
+        count, size = len(self.data.train), min(self.batch_size, len(self.data.train))
+        if sampling == "replacement":
+            return lambda step: np.random.default_rng((self.seed, 2, step)).integers(count, size=size)
+        if sampling != "shuffle":
+            raise RecipeError(f'sampling must be "shuffle", "replacement" or a function, got {sampling!r}')
+        order: dict[int, Array] = {}
+
+        def shuffled(step: int) -> Array:
+            epoch, position = divmod(step, self.steps_per_epoch)
+            if epoch not in order:
+                order.clear()
+                order[epoch] = np.random.default_rng((self.seed, 2, epoch)).permutation(count)
+            return order[epoch][position * size : (position + 1) * size]
+
+        return shuffled
+
+    def _what_is_not_finite(self, loss: float, X: Array) -> str:
+        find = getattr(self.model, "first_non_finite", None)
+        layer = find(X) if find else None
+        where = (
+            f"the first layer whose output is not finite is {layer}"
+            if layer
+            else "the scores are finite, the loss is not"
+            if find
+            else "look at the scores"
+        )
+        return (
+            f"the loss is {loss} at step {self.step} (epoch {self.epoch:.2f}): {where}; "
+            f"try a smaller learning rate (now {self.learning_rate:.3g})"
+        )
+
+    def _tell(self, event: str, *args: Any) -> None:
+        for callback in self.callbacks:
+            getattr(callback, event)(self, *args)
+
+    @contextmanager
+    def _signals_end_training(self) -> Iterator[None]:
+        """Turn the first SIGINT or SIGTERM into a request to stop after the current step."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def request(number: int, frame: Any) -> None:
+            if self._signal is not None:
+                raise KeyboardInterrupt
+            self._signal = number
+
+        self._signal = None
+        before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def predict(model: Model, X: Array) -> Array:
+    """The class of each sample, by the model's own `predict` or the highest of its scores."""
+    own = getattr(model, "predict", None)
+    return own(X) if own else np.asarray(model.loss(X)).argmax(axis=1)
+
+
+def _put(target: MutableMapping[str, Any], values: Mapping[str, Array]) -> None:
+    """Copy values in, into the same memory where the target is made of views."""
+    if isinstance(target, FlatDict):
+        target.assign(values)
+    else:
+        target.update({name: value.copy() for name, value in values.items()})

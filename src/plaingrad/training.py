@@ -1,0 +1,178 @@
+"""From a recipe to a trained, tested and reported network in a run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from plaingrad import machine, report
+from plaingrad.callbacks import Callback
+from plaingrad.checkpoint import Checkpoint
+from plaingrad.data import Dataset
+from plaingrad.errors import Interrupted, NonFiniteError, RunError
+from plaingrad.insight import GradientReport, check_gradients
+from plaingrad.recipe import Recipe
+from plaingrad.recorder import Recorder
+from plaingrad.run_folder import RunFolder, Warn, silent
+from plaingrad.solver import Solver
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a run ended.
+
+    Accuracies are fractions, None where there were no such samples; `seconds` is training time,
+    `peak_memory_mb` the largest resident memory of the process.  `checkpoint` and `report` are files,
+    None if they could not be written.
+    """
+
+    run: str
+    best_val_accuracy: float | None
+    test_accuracy: float | None
+    seconds: float
+    peak_memory_mb: float | None
+    epochs: float
+    steps: int
+    stopped_early: bool
+    checkpoint: str | None
+    report: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self)
+
+
+def train(
+    recipe: Recipe,
+    out: str | Path | None = None,
+    *,
+    callbacks: Iterable[Callback] = (),
+    warn: Warn = silent,
+) -> Result:
+    """Train as the recipe says in a new run folder (`out`, or one under runs/), then test and report.
+
+    `warn` hears sentences about what went wrong without ending the run.  Raises NonFiniteError if the
+    loss stops being a number, and Interrupted if a signal came; both leave a checkpoint.
+    """
+    data = recipe.data.build()
+    folder = RunFolder.new(out, recipe.name)
+    solver, recorder = _prepare(recipe, data, folder, callbacks, warn)
+    facts = {**machine.facts(), "data_sha256": data.sha256}
+    try:
+        folder.recipe_file.write_text(recipe.to_toml(run=facts), "utf-8")
+    except OSError as error:
+        raise RunError(
+            f"{folder.recipe_file} cannot be written: {error.strerror}; choose another --out"
+        ) from None
+    return _finish(solver, recorder)
+
+
+def resume(path: str | Path, *, callbacks: Iterable[Callback] = (), warn: Warn = silent) -> Result:
+    """Continue a run from its newest whole checkpoint, to the same bytes as without the interruption.
+
+    Raises RunError if the folder is not a run, or the data is not what the run was trained on.
+    """
+    folder = RunFolder.open(path)
+    recipe, saved = folder.recipe(), folder.newest_checkpoint(warn)
+    data = recipe.data.build()
+    expected = folder.facts().get("data_sha256")
+    if expected and expected != data.sha256:
+        raise RunError(
+            f"{path} was trained on other data than {recipe.data.name} holds now (the digests differ): "
+            "restore the data, or start a new run"
+        )
+    solver, recorder = _prepare(recipe, data, folder, callbacks, warn)
+    _continue(solver, recorder, saved)
+    return _finish(solver, recorder)
+
+
+def check(recipe: Recipe, *, samples: int = 20) -> GradientReport:
+    """Compare the gradients of a recipe's network with numeric differences on a few training samples."""
+    data = recipe.data.build()
+    network = recipe.build(data.input_shape, len(data.classes), dtype="float64")
+    X, y = data.train.batch(np.arange(min(samples, len(data.train))))
+    return check_gradients(network, X, y, max_elements=50)
+
+
+def _prepare(
+    recipe: Recipe, data: Dataset, folder: RunFolder, callbacks: Iterable[Callback], warn: Warn
+) -> tuple[Solver, Recorder]:
+    settings = recipe.training
+    normalization = data.train.normalization
+    recorder = Recorder(
+        folder,
+        arrays={f"normalization/{name}": a for name, a in normalization.state().items()}
+        if normalization
+        else {},
+        values={"classes": list(data.classes), "input_shape": list(data.input_shape)},
+        every=settings.checkpoint_seconds,
+        warn=warn,
+    )
+    solver = Solver(
+        recipe.build(data.input_shape, len(data.classes)),
+        data,
+        rule=recipe.rule(),
+        schedule=recipe.learning_rate_schedule(),
+        epochs=settings.epochs,
+        iterations=settings.iterations,
+        batch_size=settings.batch_size,
+        sampling=settings.sampling,
+        seed=recipe.seed,
+        clip_norm=settings.clip_norm,
+        patience=settings.patience,
+        train_samples=settings.train_samples,
+        callbacks=[recorder, *callbacks],
+    )
+    return solver, recorder
+
+
+def _continue(solver: Solver, recorder: Recorder, saved: Checkpoint) -> None:
+    past = recorder.folder.history().up_to(saved.values["step"])
+    try:
+        solver.load_state_dict(saved.arrays, saved.values, past.losses, past.records)
+    except (KeyError, ValueError) as error:
+        raise RunError(f"{saved.path} does not belong to {recorder.folder.recipe_file}: {error}") from None
+    recorder.writer.append("resume", step=solver.step)
+
+
+def _finish(solver: Solver, recorder: Recorder) -> Result:
+    folder, data = recorder.folder, solver.data
+    try:
+        solver.train()
+    except Interrupted as interrupt:
+        recorder.save_somewhere(solver)
+        go_on = f"go on with: plaingrad train --resume {folder.path}"
+        raise Interrupted(f"{interrupt}; a checkpoint is saved, {go_on}", interrupt.signal) from None
+    except NonFiniteError as error:
+        last = (
+            f"the last good checkpoint is {recorder.saved}"
+            if recorder.saved
+            else "no checkpoint was due before"
+        )
+        raise NonFiniteError(f"{error}; {last}") from None
+    finally:
+        recorder.flush()
+    result = Result(
+        run=str(folder.path),
+        best_val_accuracy=solver.best_accuracy if data.validation else None,
+        test_accuracy=solver.accuracy(data.test) if data.test else None,
+        seconds=round(solver.seconds, 3),
+        peak_memory_mb=machine.peak_memory_mb(),
+        epochs=solver.epoch,
+        steps=solver.step,
+        stopped_early=solver.stopped_early,
+        checkpoint=str(recorder.saved) if recorder.saved else None,
+        report=str(folder.report_file),
+    )
+    recorder.writer.append("end", **result.to_dict())
+    recorder.flush()
+    try:
+        report.write(folder.path)
+    except OSError as error:
+        recorder.warn(f"could not write {folder.report_file}: {error.strerror}")
+        return Result(**{**result.to_dict(), "report": None})
+    return result

@@ -1,0 +1,139 @@
+"""Normalisation of inputs, against its formulas computed directly in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plaingrad.data import Normalization
+from plaingrad.data.normalization import CHUNK, KINDS
+from plaingrad.errors import DataError
+
+RANDOM = np.random.default_rng(0)
+BYTES = RANDOM.integers(0, 256, (2 * CHUNK + 37, 3, 4, 5), dtype=np.uint8)  # more than one chunk
+FLOATS = RANDOM.random((50, 3, 4, 5), dtype=np.float32)
+ROWS = RANDOM.random((50, 6))
+
+
+def expected(kind: str, x: np.ndarray) -> np.ndarray:
+    top = 255 if x.dtype == np.uint8 else 1
+    x = x.astype(np.float64)
+    centred = x - x.mean(axis=0)
+    match kind:
+        case "none":
+            return x
+        case "mean-image":
+            return centred
+        case "unit":
+            return x / top
+        case "symmetric":
+            return 2 * x / top - 1
+        case "channels":
+            return (x - x.mean(axis=(0, 2, 3), keepdims=True)) / x.std(axis=(0, 2, 3), keepdims=True)
+    return centred / centred.std()
+
+
+@pytest.mark.parametrize(
+    ("kind", "images"),
+    [
+        (kind, images)
+        for kind in KINDS
+        for images in (BYTES, FLOATS, ROWS)
+        if kind != "channels" or images.ndim == 4
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_against_the_formula(kind, images, dtype):
+    before = images.copy()
+    fitted = Normalization.fit(kind, images)
+    indices = np.array([3, 0, 3, len(images) - 1])
+    want = expected(kind, images)
+    for got, rows in (
+        (fitted.batch(images, dtype=dtype), want),
+        (fitted.batch(images, indices, dtype=dtype), want[indices]),
+    ):
+        assert got.dtype == dtype
+        assert not np.shares_memory(got, images)
+        np.testing.assert_allclose(got, rows, rtol=1e-5, atol=3e-6 * max(1, abs(rows).max()))
+    np.testing.assert_array_equal(images, before)
+
+
+def test_the_mean_of_a_large_set_is_exact():
+    # In float32, sums of this many equal values near 2**24 drift; in float64 they do not.
+    images = np.full((200_000, 1), 251, dtype=np.uint8)
+    assert Normalization.fit("mean-image", images).shift.tolist() == [251.0]
+
+
+def test_a_small_deviation_on_a_large_mean_survives():
+    images = 1e6 + RANDOM.standard_normal((1_000, 1, 2, 2))
+    deviation = Normalization.fit("channels", images).batch(images, dtype=np.float64).std()
+    assert deviation == pytest.approx(1, rel=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["channels", "standard"])
+@pytest.mark.parametrize("value", [7, 0.1])
+def test_what_never_varies_is_only_shifted(kind, value):
+    images = np.full((9, 2, 3, 3), value)
+    np.testing.assert_allclose(Normalization.fit(kind, images).batch(images), 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["unit", "symmetric"])
+@pytest.mark.parametrize(
+    "images", [FLOATS * 2, -FLOATS, BYTES.astype(np.int16)], ids=["large", "negative", "int16"]
+)
+def test_ranges_are_not_guessed(kind, images):
+    with pytest.raises(DataError, match="uint8 images or floats in"):
+        Normalization.fit(kind, images)
+
+
+def test_wrong_calls():
+    with pytest.raises(DataError, match="'whiten' is not known; choose one of none, mean-image"):
+        Normalization.fit("whiten", BYTES)
+    with pytest.raises(DataError, match="at least one image"):
+        Normalization.fit("none", BYTES[:0])
+    with pytest.raises(DataError, match="needs images"):
+        Normalization.fit("channels", ROWS)
+    with pytest.raises(DataError, match="holds NaN"):
+        Normalization(np.array(np.nan), np.array(1))
+    with pytest.raises(DataError, match="no 'scale'"):
+        Normalization.from_state({"shift": np.zeros(())})
+
+
+@pytest.mark.parametrize("shape", [(5, 4, 5), (5, 3, 4, 4), (5, 60), (3, 4, 5)])
+def test_other_samples_than_those_fitted_are_refused(shape):
+    with pytest.raises(DataError, match="fitted to samples"):
+        Normalization.fit("mean-image", BYTES).batch(np.zeros(shape, np.uint8))
+
+
+def test_channels_fit_images_of_any_size():
+    fitted = Normalization.fit("channels", BYTES)
+    assert fitted.batch(np.zeros((2, 3, 7, 9), np.uint8)).shape == (2, 3, 7, 9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_state_round_trip(kind):
+    fitted = Normalization.fit(kind, BYTES)
+    assert all(array.dtype == np.float32 for array in fitted.state().values())
+    again = Normalization.from_state(fitted.state())
+    np.testing.assert_array_equal(again.batch(BYTES), fitted.batch(BYTES))
+
+
+@given(st.lists(st.integers(0, len(BYTES) - 1), max_size=20))
+def test_a_batch_is_those_rows_of_the_whole(indices):
+    fitted = Normalization.fit("standard", BYTES)
+    np.testing.assert_array_equal(fitted.batch(BYTES, np.array(indices, int)), fitted.batch(BYTES)[indices])
+
+
+def test_fitting_makes_no_float_copy_of_the_data():
+    import tracemalloc
+
+    images = np.zeros((20_000, 3, 16, 16), np.uint8)
+    tracemalloc.start()
+    try:
+        Normalization.fit("standard", images)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < images.nbytes

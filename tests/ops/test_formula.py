@@ -1,0 +1,126 @@
+"""Formulas and their kernels: who runs when, and that a wrong kernel does not go unnoticed."""
+
+from __future__ import annotations
+
+import threading
+
+import array_api_compat
+import jaxtyping
+import numpy as np
+import pytest
+
+from cases import CASES
+from plaingrad import ops
+from plaingrad.ops import formula, plain
+
+every_case = pytest.mark.parametrize("case", CASES, ids=str)
+
+
+@formula
+def double_forward(x):
+    """out = 2 x."""
+    return 2 * x, None
+
+
+@pytest.fixture
+def double():
+    """A formula of our own, without kernels."""
+    return formula(double_forward.formula)
+
+
+def assert_kernels_agree(case, dtype):
+    """What runs, kernels and all, against the definitions, forward and backward, cache handed across."""
+    inputs = case.make(n=8, d=6, dtype=dtype)
+    tolerance = {"rtol": 1e-5, "atol": 1e-5} if dtype == np.float32 else {"rtol": 1e-12, "atol": 1e-13}
+    expected, plain_cache = case.forward.formula(*inputs, **case.keywords)
+    out, cache = case.run(inputs)
+    np.testing.assert_allclose(out, expected, **tolerance)
+    dout = np.random.default_rng(1).standard_normal(np.shape(out)).astype(dtype)
+    wanted = case.backward.formula(dout, plain_cache)
+    for used in (cache, plain_cache):
+        gradients = case.gradients(dout, used)
+        for gradient, right in zip(
+            gradients, wanted if isinstance(wanted, tuple) else (wanted,), strict=True
+        ):
+            np.testing.assert_allclose(gradient, right, **tolerance)
+
+
+@every_case
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_kernels_compute_what_the_formula_says(case, dtype):
+    assert_kernels_agree(case, dtype)
+
+
+@pytest.mark.parametrize("side", ["forward", "backward"])
+def test_a_wrong_kernel_is_caught(side, monkeypatch):
+    case = next(c for c in CASES if c.op == "relu")
+    target = getattr(case, side)
+    monkeypatch.setattr(target, "kernels", [])
+    assert_kernels_agree(case, np.float64)
+
+    @target.kernel(lambda *args: True)
+    def slightly_wrong(*args):
+        right = target.formula(*args)
+        return (right[0] + 1e-3, right[1]) if side == "forward" else right * 1.001
+
+    with pytest.raises(AssertionError):
+        assert_kernels_agree(case, np.float64)
+
+
+def test_the_first_kernel_that_accepts_runs(double):
+    double.kernel(lambda x: x > 10)(lambda x: ("large", None))
+    double.kernel(lambda x: x > 1)(lambda x: ("middling", None))
+    assert [double(x)[0] for x in (1, 2, 20)] == [2, "middling", "large"]
+    assert "2 kernels" in repr(double)
+
+
+def test_registering_gives_the_kernel_back(double):
+    def kernel(x):
+        return "kernel", None
+
+    assert double.kernel(lambda x: True)(kernel) is kernel
+
+
+def test_plain_switches_kernels_off_and_nests(double):
+    double.kernel(lambda x: True)(lambda x: ("kernel", None))
+    with plain():
+        assert double(1)[0] == 2
+        with plain():
+            assert double(1)[0] == 2
+        assert double(1)[0] == 2, "leaving the inner block must not end the outer one"
+    assert double(1)[0] == "kernel"
+
+
+def test_plain_ends_with_an_exception(double):
+    double.kernel(lambda x: True)(lambda x: ("kernel", None))
+    with pytest.raises(ZeroDivisionError), plain():
+        raise ZeroDivisionError
+    assert double(1)[0] == "kernel"
+
+
+def test_plain_is_for_its_own_thread(double):
+    double.kernel(lambda x: True)(lambda x: ("kernel", None))
+    seen = []
+    with plain():
+        thread = threading.Thread(target=lambda: seen.append(double(1)[0]))
+        thread.start()
+        thread.join()
+    assert seen == ["kernel"]
+
+
+def test_a_formula_keeps_its_name_and_docstring():
+    assert ops.relu_forward.__name__ == "relu_forward"
+    assert "max(x, 0)" in ops.relu_forward.__doc__
+    assert repr(ops.relu_forward).startswith("<formula relu_forward, ")
+
+
+def test_namespace_is_the_library_of_the_array(engine):
+    assert ops.namespace(engine.array(np.ones(2))) is array_api_compat.array_namespace(
+        engine.array(np.ones(2))
+    )
+
+
+def test_shapes_are_checked_while_testing():
+    """The import hook of tests/conftest.py is at work: NumPy itself would broadcast this bias."""
+    with pytest.raises(jaxtyping.TypeCheckError):
+        ops.affine_forward.formula(np.ones((2, 3)), np.ones((3, 4)), np.ones(1))

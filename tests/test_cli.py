@@ -1,0 +1,195 @@
+"""The command line: what is printed, where, and with which exit code."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from plaingrad.cli import app
+
+SMALL = ["--set", "network.hidden=[12]", "--set", "training.epochs=3", "--set", "data.train=200"]
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, list(map(str, arguments)))
+
+
+def last_json(result):
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "run"
+    result = call("train", *SMALL, "--seed", 5, "--out", out, "--json")
+    return out, result
+
+
+def test_train(run):
+    out, result = run
+    assert result.exit_code == 0, result.output
+    told = last_json(result)
+    assert {"run", "best_val_accuracy", "test_accuracy", "seconds", "peak_memory_mb"} <= told.keys()
+    assert told["run"] == str(out)
+    assert told["steps"] == 12
+    assert 10 < told["peak_memory_mb"] < 10_000
+    lines = result.stdout.splitlines()
+    assert [line.split()[1] for line in lines if line.startswith("epoch")] == ["1/3", "2/3", "3/3"]
+    assert str(out / "report.html") in result.stdout
+    assert "seed = 5" in (out / "recipe.toml").read_text()
+
+
+def test_eval(run):
+    result = call("eval", run[0], "--json")
+    assert result.exit_code == 0
+    assert last_json(result)["test"]["accuracy"] == last_json(run[1])["test_accuracy"]
+
+
+def test_predict(run, tmp_path):
+    from PIL import Image
+
+    for name in ("a.png", "b.jpg"):
+        Image.new("L", (8, 8), 200).save(tmp_path / name)
+    (tmp_path / "._a.png").write_bytes(b"what some systems leave beside a file")
+    result = call("predict", run[0], tmp_path / "a.png", tmp_path / "._a.png", tmp_path / "b.jpg", "--json")
+    assert result.exit_code == 0, result.output
+    assert [p["image"] for p in last_json(result)["predictions"]] == [
+        str(tmp_path / n) for n in ("a.png", "b.jpg")
+    ]
+    bad = call("predict", run[0], tmp_path / "._a.png")
+    assert bad.exit_code == 2
+    assert "no image" in bad.stderr
+
+
+def test_check():
+    result = call("check", *SMALL, "--json")
+    assert result.exit_code == 0, result.output
+    assert last_json(result)["ok"] is True
+
+
+def test_check_fails_with_exit_code_1_where_a_gradient_is_wrong(monkeypatch):
+    from plaingrad import ops
+
+    right = ops.relu_backward.formula
+    monkeypatch.setattr(ops.relu_backward, "formula", lambda dout, cache: -right(dout, cache))
+    result = call("check", *SMALL)
+    assert result.exit_code == 1
+    assert "affine1.weight" in result.stdout
+
+
+def test_lists():
+    assert "two-layer" in call("recipes").stdout
+    assert "fashion-mnist" in call("data", "list").stdout
+    assert call("data", "verify", "digits").exit_code == 0
+
+
+def test_report(run):
+    assert call("report", run[0]).stdout.strip() == str(run[0] / "report.html")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train", "nothing"], "there is no recipe 'nothing'"),
+        (["train", "--set", "optimizer.lr=zero"], "optimizer.lr must be a number"),
+        (["train", "--data", "cifar11"], "cifar10"),
+        (["train", "--data", "cifar10", "--data-dir", "/nowhere"], "/nowhere"),
+        (["train", "--seed", "-1"], "seed"),
+        (["train", "--seed", "x"], "seed"),
+        (["train", "--resume", "/nowhere"], "/nowhere is not a run folder"),
+        (["train", "digits", "--resume", "/nowhere"], "leave out the recipe"),
+        (["train", "--resume", "/nowhere", "--set", "seed=1"], "leave out the recipe"),
+        (["train", "--out", "/dev/null/run"], "cannot be made"),
+        (["eval", "/nowhere"], "not a run folder"),
+        (["predict", "/nowhere", "x.png"], "not a run folder"),
+        (["report", "/nowhere"], "not a run folder"),
+        (["check", "nothing"], "no recipe"),
+        (["reproduce", "S9-z"], "no experiment 'S9-z'"),
+        (["reproduce", "S1-a", "--seeds", "0"], "seeds"),
+        (["reproduce", "S1-a", "--data-dir", "/nowhere"], "cifar"),
+        (["data", "verify", "cifar11"], "cifar10"),
+        (["data", "fetch", "cifar11"], "cifar10"),
+        (["nonsense"], "nonsense"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_wrong_call_is_one_sentence_and_exit_code_2(arguments, words):
+    result = call(*arguments)
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert "Traceback" not in result.output
+
+
+def start(*arguments, cwd):
+    command = [sys.executable, "-c", "from plaingrad.cli import main; main()", *map(str, arguments)]
+    return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ctrl_c_saves_and_resume_continues(tmp_path, number, code):
+    process = start("train", "--out", "run", "--set", "training.epochs=100000", cwd=tmp_path)
+    for line in process.stdout:
+        if line.startswith("epoch 3/"):
+            break
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "plaingrad train --resume run" in said
+    assert "Traceback" not in said
+    again = start("train", "--resume", "run", cwd=tmp_path)
+    first = again.stdout.readline()
+    again.send_signal(number)
+    again.communicate(timeout=60)
+    assert int(first.split()[1].split("/")[0]) > 3
+
+
+def test_output_that_nobody_reads(tmp_path):
+    with start("train", "--out", "run", "--set", "training.epochs=300", cwd=tmp_path) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        said = process.stderr.read()
+        process.wait(timeout=60)
+    assert "Traceback" not in said
+    assert process.returncode == 1
+
+
+def test_help_and_import_load_nothing_heavy():
+    heavy = {"numpy", "matplotlib", "pydantic", "safetensors", "PIL", "jinja2", "torch", "sklearn"}
+    for code in ("import plaingrad", "from plaingrad.cli import app; app(['--help'], standalone_mode=False)"):
+        probe = f"import sys; {code}; print('LOADED', *(m for m in {heavy!r} if m in sys.modules))"
+        done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-1] == "LOADED"
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="pseudo-terminals are needed to see the progress bar")
+def test_a_bar_on_a_terminal(tmp_path):
+    ours, theirs = os.openpty()
+    command = [
+        sys.executable,
+        "-c",
+        "from plaingrad.cli import main; main()",
+        "train",
+        *SMALL,
+        "--out",
+        "run",
+    ]
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120"}
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=theirs, stderr=theirs, env=environment)
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(ours, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not piece:
+            break
+        shown += piece
+    assert process.wait(timeout=60) == 0
+    text = shown.decode()
+    for word in ("training", "loss", "val", "12/12", "report"):
+        assert word in text

@@ -1,0 +1,241 @@
+"""The training loop: it learns, it is reproducible, it continues exactly, it stops when it must."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+
+import plaingrad as pg
+from plaingrad.errors import DataError, Interrupted, NonFiniteError, RecipeError
+from plaingrad.solver import predict
+
+
+def blobs(count=120, features=6, classes=3, seed=0):
+    """Three clouds that a small network can tell apart."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, classes, count)
+    centres = 3 * np.eye(classes, features)
+    X = (centres[y] + rng.standard_normal((count, features))).astype(np.float32)
+    cut = count * 2 // 3
+    return {"X_train": X[:cut], "y_train": y[:cut], "X_val": X[cut:], "y_val": y[cut:]}
+
+
+def network(**settings):
+    settings = {"input_shape": 6, "classes": 3, "normalization": "batchnorm", "dropout": 0.2} | settings
+    return pg.FullyConnectedNet([10], **settings)
+
+
+def solver(model=None, data=None, **settings):
+    settings = {"rule": pg.Adam(1e-2), "epochs": 4, "batch_size": 16, "seed": 3} | settings
+    return pg.Solver(model or network(), data or blobs(), **settings)
+
+
+class Student:
+    """A model as a student writes it: softmax regression in plain NumPy, with nothing but the protocol."""
+
+    def __init__(self):
+        self.params = {"W": np.zeros((6, 3)), "b": np.zeros(3)}
+
+    def loss(self, X, y=None):
+        scores = X @ self.params["W"] + self.params["b"]
+        if y is None:
+            return scores
+        e = np.exp(scores - scores.max(axis=1, keepdims=True))
+        p = e / e.sum(axis=1, keepdims=True)
+        loss = -np.log(p[np.arange(len(y)), y]).mean()
+        p[np.arange(len(y)), y] -= 1
+        p /= len(y)
+        return loss, {"W": X.T @ p, "b": p.sum(axis=0)}
+
+
+def test_learns_and_restores_the_best():
+    s = solver(epochs=10)
+    records = s.train()
+    assert s.best_accuracy == max(r.val_accuracy for r in records) > 0.9
+    assert s.accuracy(s.data.validation) == s.best_accuracy
+    assert [r.step for r in records] == [5 * e for e in range(1, 11)]
+    assert len(s.loss_history) == s.step == 50
+    assert records[-1].loss == pytest.approx(np.mean(s.loss_history[45:]))
+    assert records[-1].loss < records[0].loss
+
+
+def test_a_users_own_class_trains_and_is_checked():
+    model = Student()
+    s = solver(model, rule=pg.SGD(0.1), epochs=10)
+    s.train()
+    assert s.best_accuracy > 0.9
+    data = blobs()
+    X = data["X_val"].astype(np.float64)
+    assert pg.check_gradients(model, X, data["y_val"]).ok
+    assert (predict(model, X) == model.loss(X).argmax(axis=1)).all()
+
+
+def test_same_seed_same_bytes_other_seed_other_bytes():
+    weights = []
+    for seed in (3, 3, 4):
+        s = solver(seed=seed)
+        s.train()
+        weights.append(s.model.params.flat.tobytes())
+    assert weights[0] == weights[1] != weights[2]
+
+
+@pytest.mark.parametrize("sampling", ["shuffle", "replacement"])
+@pytest.mark.parametrize("stop", [1, 4, 5, 7, 19])
+@pytest.mark.parametrize("make", [network, Student], ids=["network", "student"])
+def test_continues_exactly_from_any_step(sampling, stop, make):
+    rule = pg.AdamW(1e-2)
+    whole = solver(make(), sampling=sampling, rule=rule)
+    whole.train()
+
+    class Stop(pg.Callback):
+        def on_step(self, s, loss):
+            if s.step == stop:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    first = solver(make(), sampling=sampling, rule=rule, callbacks=[Stop()])
+    with pytest.raises(Interrupted, match=f"after step {stop}"):
+        first.train()
+    arrays, values = first.state_dict()
+    arrays = {name: array.copy() for name, array in arrays.items()}
+    second = solver(make(), sampling=sampling, rule=rule)
+    second.load_state_dict(arrays, values, first.loss_history, first.records)
+    second.train()
+
+    assert second.loss_history == whole.loss_history
+    ours, theirs = second.state_dict()[0], whole.state_dict()[0]
+    assert ours.keys() == theirs.keys()
+    for name, array in theirs.items():
+        assert ours[name].tobytes() == array.tobytes(), name
+    untimed = [[{**r.to_dict(), "seconds": 0} for r in s.records] for s in (second, whole)]
+    assert untimed[0] == untimed[1]
+
+
+def test_signal_handlers_are_put_back():
+    before = signal.getsignal(signal.SIGINT)
+    solver().train()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_an_epoch_sees_every_sample_once():
+    s = solver(batch_size=16)
+    seen = np.concatenate([s.sampler(step) for step in range(s.steps_per_epoch)])
+    assert sorted(seen) == list(range(80))
+    again = np.concatenate([s.sampler(step) for step in range(s.steps_per_epoch, 2 * s.steps_per_epoch)])
+    assert sorted(again) == list(range(80))
+    assert not np.array_equal(seen, again)
+
+
+def test_sampling_with_replacement_and_by_a_function():
+    s = solver(sampling="replacement")
+    drawn = np.concatenate([s.sampler(step) for step in range(100)])
+    assert len(np.unique(drawn)) == 80
+    np.testing.assert_array_equal(s.sampler(7), solver(sampling="replacement").sampler(7))
+    assert not np.array_equal(s.sampler(7), s.sampler(8))
+    assert solver(sampling=lambda step: np.array([step])).sampler(5) == [5]
+
+
+def test_a_batch_larger_than_the_data_takes_it_all():
+    s = solver(batch_size=1000, epochs=2)
+    s.train()
+    assert s.step == 2
+    assert sorted(s.sampler(0)) == list(range(80))
+
+
+def test_early_stopping():
+    s = solver(Student(), rule=pg.SGD(1e-9), epochs=50, patience=3)
+    s.train()
+    assert s.stopped_early
+    assert len(s.records) == 4  # one that is the best so far, and three that are no better
+
+
+def test_without_validation_the_last_weights_stay():
+    data = {key: value for key, value in blobs().items() if "train" in key}
+    last = []
+
+    class Keep(pg.Callback):
+        def on_end(self, s):
+            last.append(s.model.params.flat.copy())
+
+    s = solver(data=data, epochs=2, callbacks=[Keep()])
+    assert all(r.val_accuracy is None for r in s.train())
+    np.testing.assert_array_equal(s.model.params.flat, last[0])
+
+
+def test_learning_rate_follows_the_schedule():
+    s = solver(schedule=pg.Exponential(0.5), rule=pg.SGD(0.8), epochs=3)
+    assert [r.lr for r in s.train()] == pytest.approx([0.8, 0.4, 0.2])
+
+
+def test_clipping_bounds_the_step():
+    s = solver(rule=pg.SGD(1.0), clip_norm=1e-3, iterations=1)
+    before = s.model.params.copy()
+    s.train()
+    after = s.state_dict()[0]
+    moved = [after[f"params/{name}"] - value for name, value in before.items()]
+    assert sum(float((m**2).sum()) for m in moved) ** 0.5 == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_iterations_win_over_epochs_and_the_last_step_is_evaluated():
+    s = solver(iterations=7)
+    assert [r.step for r in s.train()] == [5, 7]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_loss_that_is_not_finite_stops_and_names_step_and_layer(value):
+    model = network(dropout=0.0)
+
+    class Poison(pg.Callback):
+        def on_step(self, s, loss):
+            if s.step == 6:
+                s.model.params["affine2.weight"][0, 0] = value
+
+    s = solver(model, callbacks=[Poison()])
+    with pytest.raises(NonFiniteError, match=r"at step 6 .*is affine2.*learning rate"):
+        s.train()
+    assert s.step == 6
+
+
+def test_a_diverging_run_is_stopped_without_warnings():
+    with pytest.raises(NonFiniteError, match="the loss is (nan|inf) at step"):
+        solver(network(normalization=None), rule=pg.SGD(1e30)).train()
+
+
+def test_a_students_diverging_model_is_stopped_too():
+    model = Student()
+    model.params["W"][:] = np.nan
+    with pytest.raises(NonFiniteError, match="look at the scores"):
+        solver(model).train()
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "words"),
+    [
+        ({"batch_size": 0}, RecipeError, "batch_size must be at least 1"),
+        ({"sampling": "sorted"}, RecipeError, "sampling must be"),
+        ({"data": {"X_train": np.zeros((2, 6))}}, DataError, "lacks y_train"),
+    ],
+)
+def test_wrong_settings(settings, error, words):
+    with pytest.raises(error, match=words):
+        solver(**settings)
+
+
+def test_callbacks_are_told_in_order():
+    told = []
+
+    class Listen(pg.Callback):
+        def on_start(self, s):
+            told.append("start")
+
+        def on_step(self, s, loss):
+            told.append(s.step)
+
+        def on_epoch(self, s, record):
+            told.append(f"epoch {record.epoch:g}")
+
+        def on_end(self, s):
+            told.append("end")
+
+    solver(iterations=6, callbacks=[Listen()]).train()
+    assert told == ["start", 1, 2, 3, 4, 5, "epoch 1", 6, "epoch 1.2", "end"]

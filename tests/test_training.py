@@ -1,0 +1,311 @@
+"""Runs: the folder, exact resume, and everything that can go wrong on the way."""
+
+import os
+import shutil
+import signal
+import tomllib
+
+import numpy as np
+import pytest
+
+import plaingrad as pg
+from plaingrad import checkpoint, history, recorder, training
+from plaingrad.errors import DataError, Interrupted, NonFiniteError, RunError
+from plaingrad.evaluation import evaluate, predict
+from plaingrad.recipe import read_recipe
+from plaingrad.run_folder import RunFolder
+
+SMALL = [
+    "network.hidden=[12]",
+    "training.epochs=4",
+    "training.checkpoint_seconds=0",
+    "data.train=200",
+    "schedule.name=constant",
+    "optimizer.lr=0.03",
+]
+
+
+def small(*overrides):
+    return read_recipe("digits", [*SMALL, *overrides])
+
+
+class At(pg.Callback):
+    """Does something after a step."""
+
+    def __init__(self, step, action):
+        self.step, self.action = step, action
+
+    def on_step(self, solver, loss):
+        if solver.step == self.step:
+            self.action(solver)
+
+
+def interrupt(step, number=signal.SIGINT):
+    return At(step, lambda solver: os.kill(os.getpid(), number))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "finished"
+    return training.train(small(), out), out
+
+
+@pytest.fixture
+def run(finished, tmp_path):
+    """A copy of a finished run, to be damaged."""
+    return shutil.copytree(finished[1], tmp_path / "run")
+
+
+def weights(folder):
+    return checkpoint.newest(RunFolder.open(folder).checkpoints)[0].arrays
+
+
+def test_the_folder_of_a_run(finished):
+    result, out = finished
+    assert {p.name for p in out.iterdir()} == {"recipe.toml", "history.jsonl", "checkpoints", "report.html"}
+    assert result.steps == 16
+    assert result.run == str(out)
+    written = tomllib.loads((out / "recipe.toml").read_text("utf-8"))
+    assert written["run"]["numpy"] == np.__version__
+    assert written["run"]["data_sha256"] == small().data.build().sha256
+    assert written["optimizer"]["beta1"] == 0.9, "defaults are written out"
+    read = history.read(out / "history.jsonl")
+    assert len(read.losses) == 16
+    assert [r.epoch for r in read.records] == [1, 2, 3, 4]
+    assert read.result["test_accuracy"] == result.test_accuracy
+    assert len(checkpoint.found(out / "checkpoints")) == 2
+
+
+def test_the_resolved_recipe_gives_the_same_run(finished, tmp_path):
+    training.train(read_recipe(finished[1] / "recipe.toml"), tmp_path / "again")
+    ours, theirs = weights(tmp_path / "again"), weights(finished[1])
+    assert {n: a.tobytes() for n, a in ours.items()} == {n: a.tobytes() for n, a in theirs.items()}
+
+
+@pytest.mark.parametrize("stop", [1, 4, 6, 15])
+def test_an_interrupted_run_goes_on_to_the_same_bytes(finished, tmp_path, stop):
+    out = tmp_path / "run"
+    with pytest.raises(Interrupted, match=f"after step {stop}; a checkpoint is saved, .*--resume") as caught:
+        training.train(small(), out, callbacks=[interrupt(stop)])
+    assert caught.value.signal == 2
+    assert not (out / "report.html").exists()
+    result = training.resume(out)
+    assert {n: a.tobytes() for n, a in weights(out).items()} == {
+        n: a.tobytes() for n, a in weights(finished[1]).items()
+    }
+    assert result.test_accuracy == finished[0].test_accuracy
+    ours, theirs = (history.read(folder / "history.jsonl") for folder in (out, finished[1]))
+    assert ours.losses == theirs.losses
+    assert [r.val_accuracy for r in ours.records] == [r.val_accuracy for r in theirs.records]
+
+
+def test_a_run_killed_outright_goes_on_from_its_last_checkpoint(finished, tmp_path):
+    out = tmp_path / "run"
+
+    def die(solver):
+        raise SystemError("as if the power went")
+
+    with pytest.raises(SystemError):
+        training.train(small(), out, callbacks=[At(11, die)])
+    training.resume(out)
+    assert {n: a.tobytes() for n, a in weights(out).items()} == {
+        n: a.tobytes() for n, a in weights(finished[1]).items()
+    }
+    assert history.read(out / "history.jsonl").losses == history.read(finished[1] / "history.jsonl").losses
+
+
+def test_sigterm_is_an_interruption_too(tmp_path):
+    with pytest.raises(Interrupted) as caught:
+        training.train(small(), tmp_path / "run", callbacks=[interrupt(3, signal.SIGTERM)])
+    assert caught.value.signal == 15
+
+
+def test_a_finished_run_resumed_stays_as_it_is(run, finished):
+    result = training.resume(run)
+    assert (result.steps, result.test_accuracy) == (16, finished[0].test_accuracy)
+
+
+def test_a_damaged_checkpoint_is_noticed_and_the_one_before_used(run, finished):
+    newest = checkpoint.found(run / "checkpoints")[-1]
+    newest.write_bytes(newest.read_bytes()[:-5])
+    said = []
+    training.resume(run, warn=said.append)
+    assert len(said) == 1
+    assert newest.name in said[0]
+    assert "the one before is used, step-000000012" in said[0]
+    assert (
+        weights(run)["params/affine1.weight"].tobytes()
+        == weights(finished[1])["params/affine1.weight"].tobytes()
+    )
+
+
+def test_no_usable_checkpoint(run):
+    for path in checkpoint.found(run / "checkpoints"):
+        path.write_bytes(b"nothing")
+    with pytest.raises(RunError, match="no usable checkpoint"):
+        training.resume(run)
+    with pytest.raises(RunError, match="no usable checkpoint"):
+        evaluate(run)
+
+
+def test_a_checkpoint_of_another_network(run):
+    recipe = (run / "recipe.toml").read_text("utf-8")
+    (run / "recipe.toml").write_text(recipe.replace("    12,", "    13,"), "utf-8")
+    for read in (training.resume, evaluate):
+        with pytest.raises(RunError, match="does not belong to .*recipe.toml"):
+            read(run)
+
+
+def test_other_data_than_before(run):
+    recipe = (run / "recipe.toml").read_text("utf-8")
+    (run / "recipe.toml").write_text(recipe.replace("train = 200", "train = 190"), "utf-8")
+    with pytest.raises(RunError, match="other data"):
+        training.resume(run)
+
+
+def test_folders_that_are_not_runs(tmp_path):
+    for use in (training.resume, evaluate, RunFolder.open):
+        with pytest.raises(RunError, match="is not a run folder"):
+            use(tmp_path)
+    (tmp_path / "recipe.toml").write_text("= nonsense")
+    with pytest.raises(RunError, match="cannot be read"):
+        training.resume(tmp_path)
+
+
+def test_a_folder_in_use_is_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("precious")
+    with pytest.raises(RunError, match="not empty"):
+        training.train(small(), tmp_path)
+    assert (tmp_path / "thesis.txt").read_text() == "precious"
+    with pytest.raises(RunError, match="cannot be made"):
+        training.train(small(), tmp_path / "thesis.txt" / "run")
+
+
+def test_bad_data_makes_no_folder(tmp_path):
+    with pytest.raises(DataError):
+        training.train(small("data.name='cifar10'", f"data.path='{tmp_path}'"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_names_of_folders(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = []
+    for _ in range(2):
+        folder = RunFolder.new(None, "toy")
+        names.append(folder.path.name)
+    assert len(set(names)) == 2
+    assert all(name.startswith("toy-") for name in names)
+
+
+def test_a_loss_that_is_not_finite_keeps_the_last_good_checkpoint(tmp_path):
+    def poison(solver):
+        solver.model.params["affine1.weight"][0] = np.inf
+
+    with pytest.raises(
+        NonFiniteError, match=r"at step 10 .*affine1.*last good checkpoint is .*step-000000008"
+    ):
+        training.train(small(), tmp_path / "run", callbacks=[At(10, poison)])
+    kept = weights(tmp_path / "run")
+    assert all(np.isfinite(array).all() for array in kept.values())
+
+
+def test_weights_gone_infinite_are_not_saved(tmp_path):
+    def poison(solver):
+        solver.model.params["affine1.weight"][0] = np.inf
+
+    # Step 8 ends an epoch: a checkpoint is due just after the weights went.
+    with pytest.raises(NonFiniteError, match="last good checkpoint is .*step-000000004"):
+        training.train(small(), tmp_path / "run", callbacks=[At(8, poison)])
+
+
+def full_disk(monkeypatch, fits):
+    """Make every checkpoint whose path does not satisfy `fits` fail as on a full disk."""
+    save = checkpoint.save
+
+    def refuse(path, arrays, values):
+        if not fits(path):
+            raise OSError(28, "No space left on device")
+        save(path, arrays, values)
+
+    monkeypatch.setattr(recorder.checkpoint, "save", refuse)
+
+
+def test_a_disk_that_is_full_for_a_while(tmp_path, monkeypatch):
+    full_disk(monkeypatch, lambda path: path.name > "step-000000009")
+    said = []
+    result = training.train(small(), tmp_path / "run", warn=said.append)
+    assert len(said) == 2
+    assert all("No space left on device; training goes on" in s for s in said)
+    assert result.checkpoint.endswith("step-000000016.safetensors")
+
+
+def test_a_disk_that_stays_full_gets_the_weights_elsewhere(finished, tmp_path, monkeypatch):
+    monkeypatch.setattr(recorder.tempfile, "gettempdir", lambda: str(tmp_path))
+    full_disk(monkeypatch, lambda path: "plaingrad-rescued" in str(path))
+    said = []
+    result = training.train(small(), tmp_path / "run", warn=said.append)
+    assert result.checkpoint == str(tmp_path / "plaingrad-rescued-run" / "step-000000016.safetensors")
+    assert "the weights were saved to" in said[-1]
+    saved = checkpoint.load(recorder.Path(result.checkpoint)).arrays
+    assert saved["params/affine1.weight"].tobytes() == weights(finished[1])["params/affine1.weight"].tobytes()
+    # What the message says to do works.
+    monkeypatch.undo()
+    (tmp_path / "run" / "checkpoints").mkdir(exist_ok=True)
+    shutil.copy(result.checkpoint, tmp_path / "run" / "checkpoints")
+    assert training.resume(tmp_path / "run").test_accuracy == result.test_accuracy
+
+
+def test_nowhere_to_save_is_said(tmp_path, monkeypatch):
+    full_disk(monkeypatch, lambda path: False)
+    said = []
+    result = training.train(small(), tmp_path / "run", warn=said.append)
+    assert result.checkpoint is None
+    assert "the weights are lost" in said[-1]
+    assert result.test_accuracy > 0.5, "the result is still told"
+
+
+def test_a_report_that_cannot_be_written_is_said(tmp_path, monkeypatch):
+    def refuse(run):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(training.report, "write", refuse)
+    said = []
+    result = training.train(small(), tmp_path / "run", warn=said.append)
+    assert result.report is None
+    assert "Read-only file system" in said[-1]
+
+
+def test_evaluate_agrees_with_training(finished):
+    result, out = finished
+    measured = evaluate(out)
+    assert measured["test"]["accuracy"] == result.test_accuracy
+    assert measured["validation"]["accuracy"] == result.best_val_accuracy
+    assert measured["test"]["samples"] == 300
+    assert 0 < measured["test"]["loss"] < 2.3
+
+
+def test_predict(finished, tmp_path):
+    from PIL import Image
+
+    data = small().data.build()
+    files = []
+    for i in range(20):
+        files.append(tmp_path / f"{i}.png")
+        Image.fromarray(data.test.images[i, 0]).save(files[-1])
+    predictions = predict(finished[1], files)
+    network, normalization, _ = RunFolder.open(finished[1]).load()
+    expected = network.predict(normalization.batch(data.test.images[:20]))
+    assert [p.label for p in predictions] == [str(label) for label in expected]
+    for p in predictions:
+        assert sum(p.probabilities.values()) == pytest.approx(1, abs=1e-5)
+        assert p.probability == max(p.probabilities.values()) == p.probabilities[p.label]
+    Image.fromarray(data.test.images[0, 0]).convert("RGB").resize((64, 48)).save(tmp_path / "big.jpg")
+    assert len(predict(finished[1], [tmp_path / "big.jpg"])) == 1
+    (tmp_path / "bad.png").write_bytes(b"\x89PNG nothing")
+    with pytest.raises(DataError, match="bad.png"):
+        predict(finished[1], [files[0], tmp_path / "bad.png"])
+
+
+def test_check_finds_the_gradients_of_a_recipe_right():
+    report = training.check(small(), samples=5)
+    assert report.ok, report
