@@ -172,7 +172,7 @@ RULES: dict[str, type[Rule]] = {
 }
 
 # Elements updated at once: a rule's arrays and temporaries of this size stay in the cache of a core.
-_BLOCK = 16_384
+_BLOCK = 65_536
 
 
 class Optimizer:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -11,6 +12,16 @@ from plaingrad.errors import ShapeError
 
 Array = np.ndarray
 Shape = tuple[int, ...]
+
+
+class _Place(NamedTuple):
+    """Where an array lies in the buffer, and the two halves of its name."""
+
+    start: int
+    stop: int
+    shape: Shape
+    layer: str
+    local: str
 
 
 class FlatDict(dict[str, Array]):
@@ -23,32 +34,30 @@ class FlatDict(dict[str, Array]):
     """
 
     def __init__(
-        self,
-        shapes: Mapping[str, Shape],
-        dtype: Any = np.float32,
-        first: Collection[str] = (),
-        *,
-        buffer: Array | None = None,
+        self, shapes: Mapping[str, Shape], dtype: Any = np.float32, first: Collection[str] = ()
     ) -> None:
-        super().__init__()
-        self._shapes = dict(shapes)
-        self._first = frozenset(first)
-        sizes = {name: int(np.prod(shape)) for name, shape in self._shapes.items()}
-        self.flat: Array = np.empty(sum(sizes.values()), dtype) if buffer is None else buffer
-        self.size_first = sum(sizes[name] for name in self._first)
-        front, back = 0, self.size_first
-        for name, shape in self._shapes.items():
-            start = front if name in self._first else back
-            stop = start + sizes[name]
-            super().__setitem__(name, self.flat[start:stop].reshape(shape))
-            if name in self._first:
-                front = stop
-            else:
-                back = stop
-        self.groups: dict[str, dict[str, Array]] = {}
-        for name, view in self.items():
+        sizes = {name: math.prod(shape) for name, shape in shapes.items()}
+        size_first = sum(sizes[name] for name in first)
+        places, front, back = {}, 0, size_first
+        for name, shape in shapes.items():
             layer, _, local = name.rpartition(".")
+            start = front if name in first else back
+            places[name] = _Place(start, start + sizes[name], tuple(shape), layer, local)
+            if name in first:
+                front += sizes[name]
+            else:
+                back += sizes[name]
+        self._view(places, size_first, np.empty(sum(sizes.values()), dtype))
+
+    def _view(self, places: Mapping[str, _Place], size_first: int, flat: Array) -> FlatDict:
+        """Become views of `flat`.  The layout is worked out once and shared: gradients are made each step."""
+        self._places, self.size_first, self.flat = places, size_first, flat
+        self.groups: dict[str, dict[str, Array]] = {}
+        for name, (start, stop, shape, layer, local) in places.items():
+            view = flat[start:stop].reshape(shape)
+            super().__setitem__(name, view)
             self.groups.setdefault(layer, {})[local] = view
+        return self
 
     def __setitem__(self, name: str, value: Any) -> None:
         self._check(name, value)
@@ -75,12 +84,16 @@ class FlatDict(dict[str, Array]):
 
     def like(self, dtype: Any = None) -> FlatDict:
         """A dict of the same names, shapes and layout whose values are not yet set."""
-        return FlatDict(self._shapes, dtype or self.flat.dtype, self._first)
+        flat = np.empty(self.flat.size, dtype or self.flat.dtype)
+        return FlatDict.__new__(FlatDict)._view(self._places, self.size_first, flat)
 
     def renamed(self, names: Mapping[str, str]) -> FlatDict:
         """The same memory under other names: `names` has a new one for each of ours."""
-        shapes = {names[name]: shape for name, shape in self._shapes.items()}
-        return FlatDict(shapes, None, [names[name] for name in self._first], buffer=self.flat)
+        places = {}
+        for name, place in self._places.items():
+            layer, _, local = names[name].rpartition(".")
+            places[names[name]] = place._replace(layer=layer, local=local)
+        return FlatDict.__new__(FlatDict)._view(places, self.size_first, self.flat)
 
     def copy(self, dtype: Any = None) -> FlatDict:
         """The same values in a buffer of their own."""
@@ -92,7 +105,7 @@ class FlatDict(dict[str, Array]):
         return self.copy()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (self._shapes, self._first, self.flat)
+        return _rebuild, (self._places, self.size_first, self.flat.copy())
 
     def _check(self, name: str, value: Any) -> None:
         if name not in self:
@@ -108,7 +121,5 @@ class FlatDict(dict[str, Array]):
     pop = popitem = clear = setdefault = __delitem__  # type: ignore[assignment]
 
 
-def _rebuild(shapes: Mapping[str, Shape], first: Collection[str], flat: Array) -> FlatDict:
-    made = FlatDict(shapes, flat.dtype, first)
-    made.flat[...] = flat
-    return made
+def _rebuild(places: Mapping[str, _Place], size_first: int, flat: Array) -> FlatDict:
+    return FlatDict.__new__(FlatDict)._view(places, size_first, flat)

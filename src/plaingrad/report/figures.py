@@ -67,9 +67,14 @@ def accuracy_curves(records: Sequence[EpochRecord], steps_per_epoch: float) -> b
             axes.plot(*zip(*val, strict=True), color=ORANGE, marker=mark, ms=3, label="validation")
             best = max(val, key=lambda point: point[1])
             axes.annotate(
-                f"best {best[1]:.1%}", best, xytext=(0, -14), textcoords="offset points",
-                ha="center", color=ORANGE, fontsize=9,
-            )  # fmt: skip
+                f"best {best[1]:.1%}",
+                best,
+                xytext=(-2, -16),
+                textcoords="offset points",
+                ha="right",
+                color=ORANGE,
+                fontsize=9,
+            )
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
         axes.legend(frameon=False, loc="lower right")
         return _svg(figure)
@@ -87,7 +92,7 @@ def weight_grid(weight: np.ndarray, input_shape: tuple[int, ...], *, most: int =
     units = weight.T[:most].reshape(-1, *input_shape).transpose(0, 2, 3, 1)
     grid = tile_grid(units.astype(np.float64), ubound=255.0, padding=1)
     picture = Image.fromarray(np.squeeze(grid.round().clip(0, 255).astype(np.uint8)))
-    scale = max(1, 640 // picture.width)
+    scale = max(1, 760 // picture.width)
     picture = picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
     out = io.BytesIO()
     picture.save(out, "PNG")
