@@ -88,30 +88,8 @@ class TwoLayerNet(FullyConnectedNet):
     """affine – ReLU – affine: the first network of every course.
 
     Weights are normal with standard deviation `std`, small enough that all scores start near 0 and
-    the loss near ln(classes).
+    the loss near ln(classes).  The other `settings` are those of FullyConnectedNet.
     """
 
-    def __init__(
-        self,
-        hidden: int = 50,
-        *,
-        input_shape: Shape | int = (3, 32, 32),
-        classes: int = 10,
-        std: float = 1e-3,
-        reg: float = 0.0,
-        objective: Objective | None = None,
-        seed: int = 0,
-        dtype: Any = np.float32,
-        rng: Normals | None = None,
-    ) -> None:
-        super().__init__(
-            [hidden],
-            input_shape=input_shape,
-            classes=classes,
-            weight_init=Normal(std),
-            reg=reg,
-            objective=objective,
-            seed=seed,
-            dtype=dtype,
-            rng=rng,
-        )
+    def __init__(self, hidden: int = 50, *, std: float = 1e-3, **settings: Any) -> None:
+        super().__init__([hidden], weight_init=Normal(std), **settings)
