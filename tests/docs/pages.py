@@ -44,11 +44,8 @@ def section(text: str, title: str) -> str:
 
 def table(text: str) -> list[list[str]]:
     """The rows of the first table in `text`, without its head."""
-    lines = [line for line in text.splitlines() if line.startswith("|")]
-    whole = text.split("\n\n")
-    first = next(part for part in whole if part.strip().startswith("|"))
-    lines = [line for line in first.splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+    first = next(part for part in text.split("\n\n") if part.strip().startswith("|"))
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in first.strip().splitlines()[2:]]
 
 
 def code(cell: str) -> list[str]:

@@ -88,7 +88,7 @@ def test_rules_and_schedules(title, kinds):
     }
     assert shown == {name: {f.name: f.default for f in fields(kind)} for name, kind in kinds.items()}
 
-    ranges = {code(name)[0]: value for name, value in table(text[text.index("| field") :])}
+    ranges = {code(name)[0]: value for name, value in table(text[text.index("| field |") :])}
     used = set(itertools.chain.from_iterable(shown.values()))
     assert set(ranges) == used | ({"warmup"} if title == "schedule" else set())
     for name, own in shown.items():

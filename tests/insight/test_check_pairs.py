@@ -196,7 +196,7 @@ class TestKinks:
         x = np.array([3e-6, -3e-6, 9e-6, -1e-7, 1.0])
         report = check_gradients(ops.relu_forward, ops.relu_backward, (x,))
         assert report.ok, report
-        assert report["x"].kinks == 4
+        assert report["x"].checked >= 4, "a shorter step, clear of the kink, decides"
 
     def test_a_bug_beside_a_kink_is_still_a_bug(self):
         x = np.array([0.0, 3e-6, 1.0])

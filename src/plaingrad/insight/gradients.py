@@ -187,16 +187,29 @@ class _Slopes(NamedTuple):
 
     def compare(self, analytic: float, line: _Line, typical: float = 0.0) -> tuple[float, float, bool]:
         """The numeric value, the error relative to it or to `typical`, and whether a kink excuses it."""
-        below, above = self.one_sided(line, self.h)
-        numeric = (below + above) / 2
-        # Smaller values are compared as if they were this size: their difference may be rounding.
-        smallest = self._rounding(self.h) / self.tolerance
-        error = abs(analytic - numeric) / max(abs(analytic), abs(numeric), typical, smallest)
-        if error <= self.tolerance:
-            return numeric, error, False
+        slopes = self.one_sided(line, self.h)
+        numeric, error = self._error(analytic, slopes, self.h, typical)
         if math.isnan(error):  # the output stops being finite within the step
             return numeric, math.inf, False
-        return numeric, error, self._is_kink(analytic, (below, above), line, typical)
+        if error <= self.tolerance:
+            return numeric, error, False
+        # A wrong gradient is as wrong at any step; where the function curves sharply, or bends more than
+        # once within the step, a shorter one is right.  Shorter still, and rounding would hide mistakes.
+        for h in (self.h / 10, self.h / 100):
+            finer, finer_error = self._error(analytic, self.one_sided(line, h), h, typical)
+            size = max(abs(analytic), abs(finer), typical)
+            if finer_error <= self.tolerance and abs(analytic - finer) <= 1e-4 * size:
+                return finer, finer_error, False
+        return numeric, error, self._is_kink(analytic, slopes, line, typical)
+
+    def _error(
+        self, analytic: float, slopes: tuple[float, float], h: float, typical: float
+    ) -> tuple[float, float]:
+        """The numeric value, and the error relative to it or to `typical`."""
+        numeric = (slopes[0] + slopes[1]) / 2
+        # Smaller values are compared as if they were this size: their difference may be rounding.
+        smallest = self._rounding(h) / self.tolerance
+        return numeric, abs(analytic - numeric) / max(abs(analytic), abs(numeric), typical, smallest)
 
     def _is_kink(self, analytic: float, slopes: tuple[float, float], line: _Line, typical: float) -> bool:
         """Whether a bend explains why `analytic` does not fit the slopes below and above.
