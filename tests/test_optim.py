@@ -148,7 +148,7 @@ def test_clipping():
         (lambda: Adam(beta2=-0.1), "beta2 must be from 0 to below 1"),
         (lambda: AdamW(weight_decay=-1), "weight_decay must be 0 or more"),
         (lambda: RMSProp(eps=0), "eps must be above 0"),
-        (lambda: SGD(lr=math.nan), "lr must be above 0"),
+        (lambda: SGD(lr=math.nan), "lr must be finite and above 0"),
     ],
 )
 def test_values_out_of_range(make, words):

@@ -149,6 +149,13 @@ def test_early_stopping():
     assert len(s.records) == 4  # one that is the best so far, and three that are no better
 
 
+def test_patience_that_ends_with_the_last_step_stopped_nothing():
+    s = solver(Student(), rule=pg.SGD(1e-9), epochs=4, patience=3)
+    s.train()
+    assert s.step == s.total_steps
+    assert not s.stopped_early
+
+
 def test_without_validation_the_last_weights_stay():
     data = {key: value for key, value in blobs().items() if "train" in key}
     last = []

@@ -187,6 +187,19 @@ def test_bad_data_makes_no_folder(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_run_on_your_own_data_is_found_again_from_another_folder(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    monkeypatch.chdir(tmp_path)
+    np.savez(
+        "own's.npz", images=rng.integers(0, 256, (60, 1, 4, 4), dtype=np.uint8), labels=np.arange(60) % 3
+    )
+    result = training.train(read_recipe("digits", [*SMALL[:3]], {"data.name": "own's.npz"}), tmp_path / "run")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert evaluate("../run")["test"]["accuracy"] == result.test_accuracy
+    assert training.resume("../run").test_accuracy == result.test_accuracy
+
+
 def test_names_of_folders(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = []

@@ -23,6 +23,24 @@ app = typer.Typer(
 data_app = typer.Typer(help="Data sets: list, fetch, verify.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(data_app, name="data")
 
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from plaingrad import __version__
+
+        print(f"plaingrad {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Neural networks with the backward pass in plain sight."""
+
+
 Json = Annotated[bool, typer.Option("--json", help="End with one line of JSON.")]
 DataDir = Annotated[str | None, typer.Option("--data-dir", help="The folder that holds the data.")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Override a field.")]
@@ -127,7 +145,7 @@ def predict(
     images: Annotated[list[str], typer.Argument(help="PNG or JPEG files.")],
     json: Json = False,
 ) -> None:
-    """Say what class each image belongs to, and how probable the network thinks it."""
+    """Say what class each image belongs to."""
     from dataclasses import asdict
 
     from plaingrad import console, evaluation
@@ -154,7 +172,10 @@ def check(
     seed: Seed = None,
     json: Json = False,
 ) -> None:
-    """Compare the whole network's gradients with numeric differences, on a few samples of its data."""
+    """Check a whole network's gradients.
+
+    They are compared with numeric differences, on a few samples of the data.
+    """
     from plaingrad import console, training
 
     report = training.check(_recipe(recipe, data, data_dir, set_, seed))
@@ -255,11 +276,8 @@ def _recipe(
 ) -> Any:
     from plaingrad.recipe import read_recipe
 
-    overrides = list(changes or [])
-    overrides += [f"data.name={data!r}"] if data is not None else []
-    overrides += [f"data.path={data_dir!r}"] if data_dir is not None else []
-    overrides += [f"seed={seed}"] if seed is not None else []
-    return read_recipe(name, overrides)
+    values = {"data.name": data, "data.path": data_dir, "seed": seed}
+    return read_recipe(name, changes or [], {field: v for field, v in values.items() if v is not None})
 
 
 def _refuse_with_resume(*given: Any) -> None:

@@ -7,6 +7,7 @@ The command line prints the message alone and exits with `exit_code`: 2 when the
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable
 
 
@@ -65,7 +66,7 @@ def check_ranges(
     not_negative: Iterable[str] = (),
     below_one: Iterable[str] = (),
 ) -> None:
-    """Raise ValueError for the first named attribute (those that exist) outside its range.
+    """Raise ValueError for the first named attribute (those that exist) outside its range, or not finite.
 
     `below_one` means from 0 to below 1.
     """
@@ -76,8 +77,9 @@ def check_ranges(
     ):
         for name in names:
             value = getattr(settings, name, None)
-            if value is not None and not holds(value):
-                raise ValueError(f"{type(settings).__name__}: {name} must be {what}, got {value}")
+            if value is not None and not (math.isfinite(value) and holds(value)):
+                finite = "" if math.isfinite(value) else "finite and "
+                raise ValueError(f"{type(settings).__name__}: {name} must be {finite}{what}, got {value}")
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ out has the defaults below.  Built-in recipes lie in `recipes/` and have names.
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields
@@ -16,7 +17,7 @@ from typing import Annotated, Any, Literal
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from plaingrad.data import Dataset, load_data
+from plaingrad.data import SOURCES, Dataset, load_data
 from plaingrad.errors import PlaingradError, RecipeError, suggestion
 from plaingrad.network import (
     FullyConnectedNet,
@@ -51,8 +52,15 @@ class DataSettings(Section):
     train: Count | None = None
     validation: Annotated[int, Field(ge=0)] | None = None
     test: Count | None = None
-    normalize: Literal["none", "mean-image", "unit", "symmetric", "channels", "standard"] = "mean-image"
+    normalize: Literal["none", "mean-image", "unit", "symmetric", "channels", "standard"] = "standard"
     image_size: tuple[Count, Count] | None = Field(default=None, strict=False)
+
+    def absolute(self) -> DataSettings:
+        """The same data named in full, so that a run's recipe is right from any folder."""
+        name, path = self.name, self.path
+        if name not in SOURCES and path is None and Path(name).exists():
+            name, path = ("images" if Path(name).is_dir() else "npz"), name
+        return self.model_copy(update={"name": name, "path": path and str(Path(path).absolute())})
 
     def build(self) -> Dataset:
         """The data set, normalised.  Raises DataError if it is not there or damaged."""
@@ -166,7 +174,7 @@ class Recipe(Section):
         """The schedule of [schedule], after a linear warm-up of `warmup` epochs if there is one."""
         settings = dict(self.schedule)
         warmup = settings.pop("warmup", 0)
-        if not isinstance(warmup, int | float) or isinstance(warmup, bool) or warmup < 0:
+        if not isinstance(warmup, int | float) or isinstance(warmup, bool) or not 0 <= warmup < math.inf:
             raise RecipeError(f"schedule.warmup must be a number of epochs, 0 or more, got {warmup!r}")
         schedule = _chosen("schedule", settings, SCHEDULES)
         return Warmup(warmup, then=schedule) if warmup else schedule
@@ -179,8 +187,12 @@ class Recipe(Section):
         return tomli_w.dumps(written | more)
 
 
-def read_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> Recipe:
+def read_recipe(
+    name_or_path: str | Path, overrides: Iterable[str] = (), values: Mapping[str, Any] | None = None
+) -> Recipe:
     """The recipe of that name, or in that file, with overrides such as "optimizer.lr=0.01".
+
+    `values` are overrides that need no parsing, such as {"seed": 3}; they win.
 
     Overriding a section's `name` starts that section anew: the fields of another network or rule do
     not carry over.  Raises RecipeError naming the file and the field.
@@ -189,6 +201,7 @@ def read_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> Reci
     table.pop("run", None)  # facts about the run that a run folder's recipe.toml holds
     table.setdefault("name", Path(name_or_path).stem)
     changes = [_override(text) for text in overrides]
+    changes += [(field.split("."), value) for field, value in (values or {}).items()]
     for path, value in sorted(changes, key=lambda change: change[0][-1] != "name"):
         _set(table, path, value)
     return check(table, source)

@@ -39,7 +39,7 @@ class Exponential:
 class Step:
     """Times `factor` after every `every` epochs."""
 
-    every: float = 10
+    every: float = 10.0
     factor: float = 0.1
 
     def __post_init__(self) -> None:

@@ -95,8 +95,9 @@ class Solver:
 
     @property
     def stopped_early(self) -> bool:
-        """Whether patience has run out."""
-        return self.patience is not None and self._evaluations_since_best >= self.patience
+        """Whether patience ran out before the last step."""
+        ran_out = self.patience is not None and self._evaluations_since_best >= self.patience
+        return ran_out and self.step < self.total_steps
 
     def train(self) -> list[EpochRecord]:
         """Train until the last step, or until patience runs out; returns the records of all evaluations.

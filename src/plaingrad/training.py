@@ -63,7 +63,8 @@ def train(
     solver, recorder = _prepare(recipe, data, folder, callbacks, warn)
     facts = {**machine.facts(), "data_sha256": data.sha256}
     try:
-        folder.recipe_file.write_text(recipe.to_toml(run=facts), "utf-8")
+        located = recipe.model_copy(update={"data": recipe.data.absolute()})
+        folder.recipe_file.write_text(located.to_toml(run=facts), "utf-8")
     except OSError as error:
         raise RunError(
             f"{folder.recipe_file} cannot be written: {error.strerror}; choose another --out"

@@ -7,8 +7,8 @@ import io
 import re
 import shlex
 import tomllib
+from typing import Any
 
-import click
 import pytest
 import typer
 
@@ -51,16 +51,24 @@ def test_commands_exist(page):
                 _parse(typer.main.get_command(cli.app), words[1:])
 
 
-def _parse(command: click.Command, words: list[str], parent: click.Context | None = None) -> None:
+def _parse(command: Any, words: list[str], parent: Any = None) -> None:
+    """As the command line would, without running anything."""
     if words == ["--help"]:
         return
     context = command.make_context(command.name, list(words), parent=parent)
-    if isinstance(command, click.Group):
-        name, inner, rest = command.resolve_command(context, words)
-        assert inner is not None, name
+    if hasattr(command, "resolve_command"):
+        _, inner, rest = command.resolve_command(context, words)
         _parse(inner, rest, context)
     elif command.name in ("train", "check") and not str(context.params["recipe"]).endswith(".toml"):
         read_recipe(context.params["recipe"] or "digits", context.params["set_"] or [])
+
+
+def test_a_command_that_does_not_exist_is_noticed():
+    command = typer.main.get_command(cli.app)
+    _parse(command, ["train", "two-layer", "--set", "seed=3"])
+    for wrong in ("trian", "train --sett seed=3", "train --set training.epoch=3", "data fetsch cifar10"):
+        with pytest.raises(Exception, match="trian|sett|epoch|fetsch"):
+            _parse(command, wrong.split())
 
 
 @every_page
