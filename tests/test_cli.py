@@ -148,13 +148,14 @@ def test_ctrl_c_saves_and_resume_continues(tmp_path, number, code):
 
 
 def test_output_that_nobody_reads(tmp_path):
-    with start("train", "--out", "run", "--set", "training.epochs=300", cwd=tmp_path) as process:
+    with start("train", "--out", "run", "--set", "training.epochs=20", cwd=tmp_path) as process:
         process.stdout.readline()
         process.stdout.close()
         said = process.stderr.read()
         process.wait(timeout=60)
-    assert "Traceback" not in said
-    assert process.returncode == 1
+    assert said == ""
+    assert process.returncode == 0
+    assert (tmp_path / "run" / "report.html").exists(), "training goes on, and all of it is kept"
 
 
 def test_help_and_import_load_nothing_heavy():

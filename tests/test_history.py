@@ -72,6 +72,15 @@ def test_a_line_that_is_not_a_record(tmp_path):
         history.read(path)
 
 
+def test_bytes_that_are_no_text(tmp_path):
+    path = tmp_path / "h"
+    path.write_bytes(
+        b'{"type": "step", "step": 1, "loss": 2}\n\xff\xfe\n{"type": "step", "step": 2, "loss": 2}\n'
+    )
+    with pytest.raises(RunError, match="line 2 is not a record"):
+        history.read(path)
+
+
 def test_lines_are_kept_when_the_disk_takes_none(tmp_path):
     folder = tmp_path / "gone"
     writer = HistoryWriter(folder / "h")

@@ -140,6 +140,14 @@ def test_clipping():
         assert global_norm(kind) == pytest.approx(norm), "the gradients given must stay as they were"
 
 
+@pytest.mark.parametrize("flat", [True, False])
+def test_clipping_gradients_whose_squares_overflow(flat):
+    grads = FlatDict({"W": (30, 10)})
+    grads.flat[:] = np.random.default_rng(0).standard_normal(300) * 1e25
+    clipped = clip_by_global_norm(grads if flat else dict(grads), 1.0)
+    assert np.linalg.norm(clipped["W"]) == pytest.approx(1, rel=1e-5)
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [

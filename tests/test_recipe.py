@@ -101,6 +101,10 @@ WRONG = [
     (".lr=1", "write it as section.field=value"),
     ("seed.deep=1", "seed is a value, not a section"),
     ("network=5", "network"),
+    ('schedule.name=["a"]', "there is no schedule .'a'."),
+    ("optimizer.name={a=1}", "there is no optimizer"),
+    ("network.hidden=[100000000000000000000]", "network.hidden.0: input should be"),
+    ("name=../../evil", "name: string should match pattern"),
     ("optimizer=5", "optimizer: input should be a valid dictionary, got 5"),
 ]
 
@@ -110,6 +114,19 @@ def test_a_wrong_field_is_named(override, words):
     with pytest.raises(RecipeError, match=words) as caught:
         read_recipe("digits", ["seed=1", override])
     assert "\n" not in str(caught.value)
+
+
+def test_a_file_does_not_hide_a_built_in_recipe(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits").write_text("not a recipe")
+    assert read_recipe("digits").name == "digits"
+
+
+def test_a_section_without_its_name(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('[network]\nname = "two-layer"\n[optimizer]\nlr = 0.1\n')
+    with pytest.raises(RecipeError, match=r"optimizer.name is missing; there are: adagrad"):
+        read_recipe(path)
 
 
 def test_wrong_files(tmp_path):

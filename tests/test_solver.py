@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import plaingrad as pg
-from plaingrad.errors import DataError, Interrupted, NonFiniteError, RecipeError
+from plaingrad.errors import DataError, Interrupted, NonFiniteError, RecipeError, ShapeError
 from plaingrad.solver import predict
 
 
@@ -218,14 +218,71 @@ def test_a_students_diverging_model_is_stopped_too():
 @pytest.mark.parametrize(
     ("settings", "error", "words"),
     [
-        ({"batch_size": 0}, RecipeError, "batch_size must be at least 1"),
-        ({"sampling": "sorted"}, RecipeError, "sampling must be"),
+        ({"batch_size": 0}, RecipeError, "batch_size must be a whole number, 1 or more, got 0"),
+        ({"batch_size": 2.5}, RecipeError, "batch_size must be a whole number, 1 or more, got 2.5"),
+        ({"epochs": 0}, RecipeError, "epochs must be a number above 0, got 0"),
+        ({"epochs": np.nan}, RecipeError, "epochs must be a number above 0, got nan"),
+        ({"epochs": "a"}, RecipeError, "epochs must be a number above 0, got 'a'"),
+        ({"iterations": -3}, RecipeError, "iterations must be a whole number, 0 or more"),
+        ({"patience": 0}, RecipeError, "patience must be a whole number, 1 or more"),
+        ({"train_samples": 0}, RecipeError, "train_samples must be a whole number, 1 or more"),
+        ({"seed": -1}, RecipeError, "seed must be a whole number, 0 or more"),
+        ({"clip_norm": -1.0}, RecipeError, "clip_norm must be a number above 0"),
+        ({"rule": "adam"}, RecipeError, "rule must be an object such as"),
+        ({"schedule": "cosine"}, RecipeError, "schedule must be an object such as"),
+        ({"callbacks": [print]}, RecipeError, "a callback must be an object derived from"),
+        ({"sampling": "shufle"}, RecipeError, "sampling cannot be 'shufle'; did you mean 'shuffle'"),
         ({"data": {"X_train": np.zeros((2, 6))}}, DataError, "lacks y_train"),
     ],
 )
 def test_wrong_settings(settings, error, words):
     with pytest.raises(error, match=words):
         solver(**settings)
+
+
+@pytest.mark.parametrize(
+    ("returned", "words"),
+    [
+        (lambda loss, grads: (loss, {"W": grads["W"]}), "no gradient of b; it gives W"),
+        (
+            lambda loss, grads: (loss, grads | {"b": grads["b"][None]}),
+            r"of b has shape \(1, 3\), but b has \(3,\)",
+        ),
+        (lambda loss, grads: (loss, grads | {"b": 1.0}), r"of b has shape \(\), but b has \(3,\)"),
+        (lambda loss, grads: (loss, [1, 2]), "must be a dict keyed like params, got list"),
+        (lambda loss, grads: loss, r"must return \(loss, gradients\), got float64"),
+    ],
+)
+def test_a_students_model_whose_gradients_do_not_fit_is_told_so(returned, words):
+    class Wrong(Student):
+        def loss(self, X, y=None):
+            return super().loss(X) if y is None else returned(*super().loss(X, y))
+
+    with pytest.raises(ShapeError, match=words):
+        solver(Wrong()).train()
+
+
+def test_a_method_called_step_is_left_alone():
+    class Stepping(Student):
+        def step(self):
+            return "mine"
+
+    model = Stepping()
+    solver(model, epochs=1).train()
+    assert model.step() == "mine"
+
+
+def test_weights_gone_infinite_on_the_last_step_are_noticed():
+    model = network(dropout=0.0, normalization=None)
+    s = solver(model, rule=pg.SGD(1e39), iterations=1)
+    with pytest.raises(NonFiniteError, match=r"is not finite after step 1 .*learning rate"):
+        s.train()
+    assert not s.records
+
+
+def test_less_than_one_epoch_is_one_step_at_least():
+    s = solver(epochs=0.001)
+    assert [r.step for r in s.train()] == [1]
 
 
 def test_callbacks_are_told_in_order():

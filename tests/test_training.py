@@ -1,5 +1,6 @@
 """Runs: the folder, exact resume, and everything that can go wrong on the way."""
 
+import concurrent.futures
 import os
 import shutil
 import signal
@@ -101,17 +102,77 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(finished, tmp_path, stop):
 
 def test_a_run_killed_outright_goes_on_from_its_last_checkpoint(finished, tmp_path):
     out = tmp_path / "run"
-
-    def die(solver):
-        raise SystemError("as if the power went")
-
-    with pytest.raises(SystemError):
-        training.train(small(), out, callbacks=[At(11, die)])
+    child = os.fork()
+    if child == 0:  # the power goes: nothing is flushed, no handler runs
+        training.train(small(), out, callbacks=[At(11, lambda solver: os._exit(9))])
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
     training.resume(out)
     assert {n: a.tobytes() for n, a in weights(out).items()} == {
         n: a.tobytes() for n, a in weights(finished[1]).items()
     }
     assert history.read(out / "history.jsonl").losses == history.read(finished[1] / "history.jsonl").losses
+
+
+def test_a_signal_that_comes_twice_at_once_is_one_signal(tmp_path):
+    def twice(solver):
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Interrupted, match=r"after step 3; a checkpoint is saved"):
+        training.train(small(), tmp_path / "run", callbacks=[At(3, twice)])
+    assert [p.name for p in checkpoint.found(tmp_path / "run" / "checkpoints")] == [
+        "step-000000003.safetensors"
+    ]
+
+
+def test_a_signal_while_testing_waits_until_the_result_is_kept(tmp_path, monkeypatch):
+    write = training.report.write
+
+    def interrupted(run):
+        os.kill(os.getpid(), signal.SIGINT)
+        return write(run)
+
+    monkeypatch.setattr(training.report, "write", interrupted)
+    assert training.train(small(), tmp_path / "run").whole
+
+
+def test_an_interrupted_run_that_cannot_be_saved_does_not_claim_to_be(tmp_path, monkeypatch):
+    monkeypatch.setattr(recorder.tempfile, "tempdir", str(tmp_path))
+    full_disk(monkeypatch, lambda path: path.name < "step-000000009")
+    with pytest.raises(Interrupted, match=r"the newest checkpoint is .*step-000000008") as caught:
+        training.train(small(), tmp_path / "run", callbacks=[interrupt(10)], warn=lambda message: None)
+    assert "is saved" not in str(caught.value)
+
+
+def test_infinite_weights_are_not_saved_on_interruption(tmp_path):
+    def both(solver):
+        solver.model.params["affine1.weight"][0] = np.inf
+        os.kill(os.getpid(), signal.SIGINT)
+
+    said = []
+    with pytest.raises(Interrupted, match=r"the newest checkpoint is .*step-000000004"):
+        training.train(small(), tmp_path / "run", callbacks=[At(6, both)], warn=said.append)
+    assert "affine1.weight is no longer finite" in said[0]
+
+
+def test_a_recipe_changed_since_is_noticed(run):
+    recipe = (run / "recipe.toml").read_text("utf-8")
+    (run / "recipe.toml").write_text(recipe.replace("lr = 0.03", "lr = 0.5"), "utf-8")
+    with pytest.raises(RunError, match="was changed since"):
+        training.resume(run)
+    (run / "recipe.toml").write_text(recipe.replace('description = "', 'description = "My '), "utf-8")
+    training.resume(run)
+
+
+def test_a_resumed_run_that_diverges_names_the_checkpoint_it_came_from(tmp_path):
+    with pytest.raises(Interrupted):
+        training.train(small(), tmp_path / "run", callbacks=[interrupt(5)])
+
+    def poison(solver):
+        solver.model.params["affine1.weight"][0] = np.inf
+
+    with pytest.raises(NonFiniteError, match=r"last good checkpoint is .*step-000000005"):
+        training.resume(tmp_path / "run", callbacks=[At(6, poison)])
 
 
 def test_sigterm_is_an_interruption_too(tmp_path):
@@ -152,7 +213,7 @@ def test_a_checkpoint_of_another_network(run):
     recipe = (run / "recipe.toml").read_text("utf-8")
     (run / "recipe.toml").write_text(recipe.replace("    12,", "    13,"), "utf-8")
     for read in (training.resume, evaluate):
-        with pytest.raises(RunError, match="does not belong to .*recipe.toml"):
+        with pytest.raises(RunError, match="does not belong to .*recipe.toml|was changed since"):
             read(run)
 
 
@@ -174,11 +235,13 @@ def test_folders_that_are_not_runs(tmp_path):
 
 def test_a_folder_in_use_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("precious")
-    with pytest.raises(RunError, match="not empty"):
+    with pytest.raises(RunError, match="is in use"):
         training.train(small(), tmp_path)
     assert (tmp_path / "thesis.txt").read_text() == "precious"
     with pytest.raises(RunError, match="cannot be made"):
         training.train(small(), tmp_path / "thesis.txt" / "run")
+    with pytest.raises(RunError, match="is in use"):
+        training.train(small(), tmp_path / "thesis.txt")
 
 
 def test_bad_data_makes_no_folder(tmp_path):
@@ -200,6 +263,14 @@ def test_a_run_on_your_own_data_is_found_again_from_another_folder(tmp_path, mon
     assert training.resume("../run").test_accuracy == result.test_accuracy
 
 
+def _claims(path):
+    try:
+        RunFolder.new(path, "toy")
+    except RunError:
+        return False
+    return True
+
+
 def test_names_of_folders(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = []
@@ -207,6 +278,12 @@ def test_names_of_folders(tmp_path, monkeypatch):
         folder = RunFolder.new(None, "toy")
         names.append(folder.path.name)
     assert len(set(names)) == 2
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        at_once = list(pool.map(lambda _: RunFolder.new(None, "toy").path.name, range(8)))
+    assert len(set(at_once)) == 8
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        claims = list(pool.map(_claims, ["same"] * 8))
+    assert sum(claims) == 1, "one folder is one run's"
     assert all(name.startswith("toy-") for name in names)
 
 
@@ -247,19 +324,24 @@ def test_a_disk_that_is_full_for_a_while(tmp_path, monkeypatch):
     full_disk(monkeypatch, lambda path: path.name > "step-000000009")
     said = []
     result = training.train(small(), tmp_path / "run", warn=said.append)
-    assert len(said) == 2
-    assert all("No space left on device; training goes on" in s for s in said)
+    assert len(said) == 1, "a disk that stays full is spoken of once"
+    assert "No space left on device; training goes on" in said[0]
     assert result.checkpoint.endswith("step-000000016.safetensors")
+    assert result.whole
 
 
 def test_a_disk_that_stays_full_gets_the_weights_elsewhere(finished, tmp_path, monkeypatch):
-    monkeypatch.setattr(recorder.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(recorder.tempfile, "tempdir", str(tmp_path))
     full_disk(monkeypatch, lambda path: "plaingrad-rescued" in str(path))
     said = []
     result = training.train(small(), tmp_path / "run", warn=said.append)
-    assert result.checkpoint == str(tmp_path / "plaingrad-rescued-run" / "step-000000016.safetensors")
+    rescued = recorder.Path(result.checkpoint)
+    assert rescued.parent.parent == tmp_path
+    assert rescued.parent.name.startswith("plaingrad-rescued-run-")
+    assert rescued.name == "step-000000016.safetensors"
+    assert not result.whole
     assert "the weights were saved to" in said[-1]
-    saved = checkpoint.load(recorder.Path(result.checkpoint)).arrays
+    saved = checkpoint.load(rescued).arrays
     assert saved["params/affine1.weight"].tobytes() == weights(finished[1])["params/affine1.weight"].tobytes()
     # What the message says to do works.
     monkeypatch.undo()
@@ -273,7 +355,7 @@ def test_nowhere_to_save_is_said(tmp_path, monkeypatch):
     said = []
     result = training.train(small(), tmp_path / "run", warn=said.append)
     assert result.checkpoint is None
-    assert "the weights are lost" in said[-1]
+    assert "the newest weights are lost" in said[-1]
     assert result.test_accuracy > 0.5, "the result is still told"
 
 

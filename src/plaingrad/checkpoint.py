@@ -39,17 +39,22 @@ def path_for(folder: Path, step: int) -> Path:
 
 
 def save(path: Path, arrays: Mapping[str, Array], values: Mapping[str, Any]) -> None:
-    """Write a checkpoint under a temporary name, sync it to disk, then rename: no half file is ever seen.
-
-    Raises OSError if the disk does not take it (full, read-only); what stood there before still stands.
-    """
+    """Write a checkpoint, whole or not at all.  Raises OSError if the disk does not take it."""
     from safetensors.numpy import save as to_bytes
 
     contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     text = json.dumps(values, sort_keys=True)
     data = to_bytes(contiguous, {"values": text, "sha256": _digest(contiguous, text)})
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    write_whole(path, data)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file under a temporary name, sync it to disk, then rename: no half file is ever seen.
+
+    Raises OSError if the disk does not take it (full, read-only); what stood there before still stands.
+    """
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(data)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import functools
-import os
+import io
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from plaingrad.errors import DataError, Interrupted, PlaingradError, RecipeError
+from plaingrad.errors import Interrupted, PlaingradError, RecipeError
 
 app = typer.Typer(
     help="Neural networks with the backward pass in plain sight.",
@@ -64,11 +63,15 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
             typer.echo("plaingrad: interrupted", err=True)
             raise typer.Exit(130) from None
         except MemoryError as error:
-            typer.echo(f"plaingrad: not enough memory: {error}; try a smaller batch or network", err=True)
+            typer.echo(
+                f"plaingrad: not enough memory: {error}; make the network, the batch or the images smaller",
+                err=True,
+            )
             raise typer.Exit(1) from None
         except BrokenPipeError:  # whoever read our output stopped reading
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(1) from None
+            from plaingrad.console import discard_output
+
+            discard_output()
 
     return wrapped
 
@@ -106,7 +109,7 @@ def train(
     print(f"report               {result.report or 'could not be written'}")
     if json:
         console.print_json(result.to_dict())
-    if result.checkpoint is None or result.report is None:
+    if not result.whole:
         raise typer.Exit(1)
 
 
@@ -150,12 +153,7 @@ def predict(
 
     from plaingrad import console, evaluation
 
-    files = [
-        path for path in images if not Path(path).name.startswith("._")
-    ]  # left by some systems beside files
-    if not files:
-        raise DataError("there is no image among the files: names that begin with ._ are not images")
-    predictions = evaluation.predict(run, files, warn=console.warn)
+    predictions = evaluation.predict(run, images, warn=console.warn)
     rows = [(p.image, p.label, console.percent(p.probability)) for p in predictions]
     console.table(["image", "class", "probability"], rows, right=(2,))
     if json:
@@ -249,8 +247,9 @@ def data_fetch(name: str, data_dir: DataDir = None) -> None:
         tasks: dict[str, Any] = {}
 
         def shown(file: str, done: int, total: int) -> None:
-            task = tasks.setdefault(file, bars.add_task(file) if file not in tasks else None)
-            bars.update(task, completed=done, total=total)
+            if file not in tasks:
+                tasks[file] = bars.add_task(file)
+            bars.update(tasks[file], completed=done, total=total)
 
         folder = fetch(name, data_dir, progress=shown)
     print(f"{name} is in {folder}")
@@ -287,4 +286,7 @@ def _refuse_with_resume(*given: Any) -> None:
 
 def main() -> None:
     """The entry point of the command `plaingrad`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that has no dash gets a question mark
     app()

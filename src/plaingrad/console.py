@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -15,6 +16,11 @@ from plaingrad.solver import Solver
 def warn(message: str) -> None:
     """A sentence on standard error."""
     print(f"plaingrad: warning: {message}", file=sys.stderr)
+
+
+def discard_output() -> None:
+    """Send standard output nowhere from now on."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def print_json(value: dict[str, Any]) -> None:
@@ -48,7 +54,12 @@ class Lines(Callback):
     def on_epoch(self, solver: Solver, record: EpochRecord) -> None:
         """Print the record."""
         epochs = solver.total_steps / solver.steps_per_epoch
-        print(f"epoch {record.epoch:g}/{epochs:g}  {_numbers(record)}  {record.seconds:.1f} s", flush=True)
+        try:
+            print(
+                f"epoch {record.epoch:g}/{epochs:g}  {_numbers(record)}  {record.seconds:.1f} s", flush=True
+            )
+        except BrokenPipeError:  # whoever read our lines stopped reading; that is no reason to stop training
+            discard_output()
 
 
 class Bar(Callback, AbstractContextManager["Bar"]):
@@ -96,10 +107,8 @@ class Bar(Callback, AbstractContextManager["Bar"]):
             self._progress.update(self._task, completed=solver.step, numbers=loss + self._accuracies)
 
 
-def progress(*, quiet: bool = False) -> AbstractContextManager[Callback]:
-    """The right way to show training here: a bar on a terminal, lines elsewhere, nothing if `quiet`."""
-    if quiet:
-        return nullcontext(Callback())
+def progress() -> AbstractContextManager[Callback]:
+    """The right way to show training here: a bar on a terminal, lines elsewhere."""
     return Bar() if sys.stdout.isatty() else nullcontext(Lines())
 
 

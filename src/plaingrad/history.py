@@ -6,7 +6,9 @@ where a later sitting went on from a checkpoint, and {"type": "end", ...} with t
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -34,10 +36,10 @@ class HistoryWriter:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lines: list[str] = []
-        if path.exists():  # drop a last line that a crash cut short
+        with contextlib.suppress(OSError):  # no file yet; or one that takes nothing, which flush will say
             whole = path.read_bytes()
-            if not whole.endswith(b"\n"):
-                path.write_bytes(whole[: whole.rfind(b"\n") + 1])
+            if not whole.endswith(b"\n"):  # drop a last line that a crash cut short
+                os.truncate(path, whole.rfind(b"\n") + 1)
 
     def append(self, kind: str, **values: Any) -> None:
         """Add a line."""
@@ -63,7 +65,7 @@ def read(path: Path) -> History:
     """
     history = History()
     names = {f.name for f in fields(EpochRecord)}
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    lines = path.read_bytes().splitlines() if path.exists() else []
     for number, line in enumerate(lines, 1):
         try:
             values = json.loads(line)

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from plaingrad.errors import check_ranges
+from plaingrad.errors import ShapeError, check_ranges
 from plaingrad.network import FlatDict
 
 Array = Any
@@ -192,6 +192,7 @@ class Optimizer:
         """Update `params` once."""
         self.t += 1
         if not isinstance(params, FlatDict):
+            require_gradients(params, grads)
             for name, w in params.items():
                 rule = self.rule if w.ndim > 1 else _without_decay(self.rule)
                 params[name], state = rule.update(w, grads[name], self.state[name], lr=lr, t=self.t)
@@ -218,6 +219,24 @@ class Optimizer:
         self.t = t
 
 
+def require_gradients(params: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
+    """Raise ShapeError unless there is a gradient of the right shape for each parameter.
+
+    A model of the user's own may forget one, or give it another shape, which NumPy would broadcast.
+    """
+    if not isinstance(grads, Mapping):
+        raise ShapeError(f"gradients must be a dict keyed like params, got {type(grads).__name__}")
+    for name, w in params.items():
+        if name not in grads:
+            raise ShapeError(
+                f"the model's loss gives no gradient of {name}; it gives {', '.join(grads) or 'none'}"
+            )
+        if np.shape(grads[name]) != np.shape(w):
+            raise ShapeError(
+                f"the gradient of {name} has shape {np.shape(grads[name])}, but {name} has {np.shape(w)}"
+            )
+
+
 def _without_decay(rule: Rule) -> Rule:
     return replace(rule, weight_decay=0.0) if isinstance(rule, AdamW) and rule.weight_decay else rule
 
@@ -237,9 +256,12 @@ def _blocks(params: FlatDict) -> Iterator[tuple[slice, bool]]:
 
 def global_norm(grads: Mapping[str, Array]) -> float:
     """The Euclidean norm of all gradients as one vector."""
-    if isinstance(grads, FlatDict):
-        return float(np.linalg.norm(grads.flat))
-    return math.sqrt(sum(float(np.vdot(g, g)) for g in grads.values()))
+    arrays = [grads.flat] if isinstance(grads, FlatDict) else grads.values()
+    with np.errstate(over="ignore"):
+        squares = sum(float(np.vdot(g, g)) for g in arrays)
+    if not math.isfinite(squares):  # float32 squares overflow from 1e19 on
+        squares = sum(float(np.vdot(g, g)) for g in (np.asarray(g, np.float64) for g in arrays))
+    return math.sqrt(squares)
 
 
 def clip_by_global_norm(grads: Mapping[str, Array], max_norm: float) -> Mapping[str, Array]:

@@ -6,16 +6,17 @@ out has the defaults below.  Built-in recipes lie in `recipes/` and have names.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from plaingrad.data import SOURCES, Dataset, load_data
 from plaingrad.errors import PlaingradError, RecipeError, suggestion
@@ -33,7 +34,7 @@ from plaingrad.network import (
 from plaingrad.optim import RULES, Rule
 from plaingrad.schedules import SCHEDULES, Schedule, Warmup
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Strength = Annotated[float, Field(ge=0)]
 
@@ -153,7 +154,7 @@ class TrainingSettings(Section):
 class Recipe(Section):
     """Everything a run needs."""
 
-    name: str = "recipe"
+    name: Annotated[str, Field(pattern=r"^[^/\\\x00.][^/\\\x00]*$")] = "recipe"
     description: str = ""
     seed: Annotated[int, Field(ge=0)] = 0
     data: DataSettings = DataSettings()
@@ -165,6 +166,14 @@ class Recipe(Section):
     def build(self, input_shape: tuple[int, ...], classes: int, *, dtype: str | None = None) -> Network:
         """The network, with its initial weights, for samples of `input_shape` in so many classes."""
         return self.network.build(input_shape, classes, self.seed, dtype or self.training.dtype)
+
+    @property
+    def digest(self) -> str:
+        """A digest of all that decides how training goes: not of names, nor of where the data lies."""
+        kinds = f"{self.optimizer['name']} {self.rule()} {self.learning_rate_schedule()}"
+        named = {"name", "description", "optimizer", "schedule"}
+        rest = self.model_dump_json(exclude=dict.fromkeys(named, True) | {"data": {"name", "path"}})
+        return hashlib.sha256(f"{kinds} {rest}".encode()).hexdigest()
 
     def rule(self) -> Rule:
         """The update rule of [optimizer]."""
@@ -229,7 +238,7 @@ def built_in() -> dict[str, str]:
 
 def _table(name_or_path: str | Path) -> tuple[dict[str, Any], str]:
     path = Path(name_or_path)
-    if path.suffix == ".toml" or path.is_file():
+    if path.suffix == ".toml" or (path.is_file() and str(name_or_path) not in built_in()):
         source = str(path)
         try:
             text = path.read_text("utf-8")
@@ -276,25 +285,21 @@ def _chosen(section: str, settings: Mapping[str, Any], choices: Mapping[str, typ
     """An instance of the class that settings["name"] names, made from the other settings."""
     given = dict(settings)
     name = given.pop("name", None)
-    if name not in choices:
+    if name is None:
+        raise RecipeError(f"{section}.name is missing; {suggestion('', choices)}")
+    if not isinstance(name, str) or name not in choices:
         raise RecipeError(f"{section}.name: there is no {section} {name!r}; {suggestion(str(name), choices)}")
     kind = choices[name]
     known = {f.name: f for f in fields(kind)}
     for field, value in given.items():
         if field not in known:
             raise RecipeError(f"{section}.{field}: {name} has no such field; {suggestion(field, known)}")
-        try:
-            given[field] = TypeAdapter(_type_of(known[field])).validate_python(value, strict=True)
-        except ValidationError:
-            raise RecipeError(f"{section}.{field} must be a number, got {value!r}") from None
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise RecipeError(f"{section}.{field} must be a number, got {value!r}")
     try:
         return kind(**given)
     except ValueError as error:
         raise RecipeError(f"{section}: {error}") from None
-
-
-def _type_of(field: Any) -> Any:
-    return type(field.default) if field.default is not MISSING else float
 
 
 def _chosen_schedule(recipe: Recipe) -> Any:

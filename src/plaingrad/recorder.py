@@ -7,8 +7,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from plaingrad import checkpoint
 from plaingrad.callbacks import Callback, EpochRecord
 from plaingrad.history import HistoryWriter
@@ -20,8 +18,8 @@ class Recorder(Callback):
     """Writes the history line by line, and a checkpoint when the last one is `every` seconds old.
 
     arrays, values: what goes into each checkpoint beside the solver's own.  A disk that does not take
-    a file does not end training: `warn` hears of it, and the next save tries again.  `saved` is the
-    newest checkpoint written.
+    a file does not end training: `warn` hears of it once, and each later save tries again.
+    `saved` is the newest checkpoint there is, None before the first.
     """
 
     def __init__(
@@ -31,6 +29,7 @@ class Recorder(Callback):
         self.writer = HistoryWriter(folder.history_file)
         self.saved: Path | None = None
         self._last_save = -float("inf")
+        self._failed: set[str] = set()
 
     def on_step(self, solver: Solver, loss: float) -> None:
         """Note the loss."""
@@ -41,7 +40,7 @@ class Recorder(Callback):
         self.writer.append("epoch", **record.to_dict())
         self.flush()
         if time.monotonic() - self._last_save >= self.every:
-            self._save(solver, self.folder.checkpoints, "training goes on")
+            self._save(solver, self.folder.checkpoints, "training goes on, and later saves try again")
 
     def on_end(self, solver: Solver) -> None:
         """Save the end."""
@@ -52,35 +51,47 @@ class Recorder(Callback):
         try:
             self.writer.flush()
         except OSError as error:
-            self.warn(f"could not write {self.folder.history_file}: {error.strerror}; training goes on")
+            self._complain(self.folder.history_file, error, "training goes on")
 
-    def save_somewhere(self, solver: Solver) -> None:
-        """Save now: in the run folder, or if it takes nothing in the system's temporary folder."""
+    def save_somewhere(self, solver: Solver) -> bool:
+        """Save now: in the run folder, or if that takes nothing in a temporary folder.
+
+        True if the run folder then holds this step.
+        """
         self.flush()
-        if self._save(solver, self.folder.checkpoints, "trying the temporary folder"):
-            return
-        rescue = Path(tempfile.gettempdir()) / f"plaingrad-rescued-{self.folder.path.name}"
-        if self._save(solver, rescue, "the weights are lost: make room and train again"):
+        if infinite := solver.not_finite():
+            self.warn(f"{infinite} is no longer finite: the weights after step {solver.step} are not saved")
+            return False
+        target = checkpoint.path_for(self.folder.checkpoints, solver.step)
+        if self.saved == target or self._save(solver, self.folder.checkpoints, "trying a temporary folder"):
+            return True
+        try:
+            rescue = Path(tempfile.mkdtemp(prefix=f"plaingrad-rescued-{self.folder.path.name}-"))
+        except OSError as error:
+            self._complain(Path(tempfile.gettempdir()), error, "the newest weights are lost")
+            return False
+        if self._save(solver, rescue, "the newest weights are lost: make room and train again"):
             self.warn(
                 f"the weights were saved to {self.saved} instead: make room, copy that file into "
                 f"{self.folder.checkpoints}, and go on with --resume {self.folder.path}"
             )
+        return False
 
     def _save(self, solver: Solver, into: Path, otherwise: str) -> bool:
         target = checkpoint.path_for(into, solver.step)
-        if self.saved == target:
-            return True
         arrays, values = solver.state_dict()
-        # After a step to infinity the checkpoint before stays the last: the next loss stops the run.
-        if not all(
-            np.isfinite(a).all() for name, a in arrays.items() if name.startswith(("params/", "state/"))
-        ):
-            return True
         try:
             checkpoint.save(target, arrays | self.arrays, values | self.values)
         except OSError as error:
-            self.warn(f"could not save {target}: {error.strerror}; {otherwise}")
+            self._complain(target, error, otherwise)
             return False
-        checkpoint.keep_newest(into, 2)
+        if into == self.folder.checkpoints:
+            checkpoint.keep_newest(into, 2)
         self.saved, self._last_save = target, time.monotonic()
         return True
+
+    def _complain(self, path: Path, error: OSError, otherwise: str) -> None:
+        """Say what could not be written, once for each thing to do about it: a full disk stays full."""
+        if otherwise not in self._failed:
+            self._failed.add(otherwise)
+            self.warn(f"could not write {path}: {error.strerror or error}; {otherwise}")

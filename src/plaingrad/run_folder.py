@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from plaingrad import checkpoint, history
-from plaingrad.checkpoint import Checkpoint
+from plaingrad.checkpoint import Checkpoint, write_whole
 from plaingrad.data import Normalization
 from plaingrad.errors import CheckpointError, RunError
 from plaingrad.history import History
@@ -39,21 +40,29 @@ class RunFolder:
 
         Raises RunError if `out` is in use or cannot be made.
         """
-        if out is None:
-            stem = Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
-            candidates = (stem, *(stem.with_name(f"{stem.name}-{i}") for i in range(2, 1000)))
-            out = next(path for path in candidates if not path.exists())
-        folder = cls(Path(out))
+        for path in [Path(out)] if out else _free_names(name):
+            try:
+                path.mkdir(parents=True, exist_ok=True)
+                if not any(path.iterdir()):
+                    cls(path).recipe_file.touch(exist_ok=False)  # claims the folder, for only one run can
+                    return cls(path)
+            except FileExistsError:
+                pass  # another run was quicker, or a file stands there
+            except OSError as error:
+                raise RunError(
+                    f"the run folder {path} cannot be made: {error.strerror}; choose another with --out"
+                ) from None
+        raise RunError(f"{out} is in use; choose another --out, or continue a run with --resume {out}")
+
+    def write_recipe(self, text: str) -> None:
+        """Write recipe.toml, whole or not at all.  Raises RunError if the folder takes no file."""
         try:
-            folder.path.mkdir(parents=True, exist_ok=True)
-            in_use = any(folder.path.iterdir())
+            write_whole(self.recipe_file, text.encode())
         except OSError as error:
+            self.recipe_file.unlink(missing_ok=True)
             raise RunError(
-                f"the run folder {out} cannot be made: {error.strerror}; choose another with --out"
+                f"{self.recipe_file} cannot be written: {error.strerror}; choose another --out"
             ) from None
-        if in_use:
-            raise RunError(f"{out} is not empty; choose another --out, or continue a run with --resume {out}")
-        return folder
 
     @classmethod
     def open(cls, path: str | Path) -> RunFolder:
@@ -106,3 +115,10 @@ class RunFolder:
             return tomllib.loads(self.recipe_file.read_text("utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise RunError(f"{self.recipe_file} cannot be read: {error}") from None
+
+
+def _free_names(name: str) -> Iterator[Path]:
+    stem = Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    yield stem
+    for number in itertools.count(2):
+        yield stem.with_name(f"{stem.name}-{number}")

@@ -90,6 +90,8 @@ class OneCycle:
 class Warmup:
     """Linearly from 0 to 1 in the first `epochs` epochs, times what `then` says, which sees all of training.
 
+    The first step of all has the factor 0: it moves nothing but gathers gradients and statistics.
+
     Source: Goyal et al. 2017, arXiv:1706.02677, section 2.2.
     """
 

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
 import numpy as np
 
 from plaingrad.callbacks import Callback, EpochRecord
 from plaingrad.data import Dataset, Split, as_dataset
-from plaingrad.errors import Interrupted, NonFiniteError, RecipeError
+from plaingrad.errors import NonFiniteError, RecipeError, ShapeError, suggestion
+from plaingrad.interruption import Interruption
 from plaingrad.model import Model
 from plaingrad.network import FlatDict
 from plaingrad.optim import SGD, Optimizer, Rule, clip_by_global_norm
+from plaingrad.sampling import SAMPLERS, Sampler
 from plaingrad.schedules import Constant, Schedule
 
 Array = np.ndarray
-Sampler = Callable[[int], Array]
 
 
 class Solver:
@@ -63,16 +61,32 @@ class Solver:
         train_samples: int = 1000,
         callbacks: Iterable[Callback] = (),
     ) -> None:
+        _check_kind("rule", rule, Rule, "such as plaingrad.SGD(1e-2)")
+        _check_kind("schedule", schedule, Callable, "such as plaingrad.Cosine()")
+        _check_number("epochs", epochs, lambda n: 0 < n < math.inf, "above 0")
+        _check_count("iterations", iterations, 0)
+        _check_count("batch_size", batch_size, 1)
+        _check_count("patience", patience, 1)
+        _check_count("train_samples", train_samples, 1)
+        _check_count("seed", seed, 0)
+        _check_number("clip_norm", clip_norm, lambda n: n > 0, "above 0")
         self.model, self.data = model, as_dataset(data)
         self.rule, self.schedule = rule or SGD(), schedule or Constant()
         self.batch_size, self.seed = batch_size, seed
         self.clip_norm, self.patience, self.train_samples = clip_norm, patience, train_samples
         self.callbacks = list(callbacks)
-        if batch_size < 1:
-            raise RecipeError(f"batch_size must be at least 1, got {batch_size}")
-        self.steps_per_epoch = max(len(self.data.train) // batch_size, 1)
-        self.total_steps = iterations if iterations is not None else round(epochs * self.steps_per_epoch)
-        self.sampler = self._sampler(sampling)
+        for callback in self.callbacks:
+            _check_kind("a callback", callback, Callback, "derived from plaingrad.Callback")
+        count = len(self.data.train)
+        self.steps_per_epoch = max(count // batch_size, 1)
+        self.total_steps = max(1, round(epochs * self.steps_per_epoch)) if iterations is None else iterations
+        if not callable(sampling):
+            if sampling not in SAMPLERS:
+                raise RecipeError(
+                    f"sampling cannot be {sampling!r}; {suggestion(sampling, SAMPLERS)}, or a function"
+                )
+            sampling = SAMPLERS[sampling](count, min(batch_size, count), seed)
+        self.sampler = sampling
         self.optimizer = Optimizer(self.rule, model.params)
         self.step = 0
         self.seconds = 0.0
@@ -81,7 +95,7 @@ class Solver:
         self.best_accuracy = -math.inf
         self.best: dict[str, dict[str, Array]] = self._copy_of_model()
         self._evaluations_since_best = 0
-        self._signal: int | None = None
+        self.interruption = Interruption()
 
     @property
     def epoch(self) -> float:
@@ -91,7 +105,13 @@ class Solver:
     @property
     def learning_rate(self) -> float:
         """The step size of the next update."""
-        return self.rule.lr * self.schedule(self.epoch, self.total_steps / self.steps_per_epoch)
+        return self.learning_rate_at(self.step)
+
+    def learning_rate_at(self, step: int) -> float:
+        """The step size of the update that follows `step` others."""
+        return self.rule.lr * self.schedule(
+            step / self.steps_per_epoch, self.total_steps / self.steps_per_epoch
+        )
 
     @property
     def stopped_early(self) -> bool:
@@ -106,7 +126,7 @@ class Solver:
         """
         self._tell("on_start")
         # Overflow is not warned about but looked for: a loss that is not finite stops the run.
-        with np.errstate(all="ignore"), self._signals_end_training():
+        with np.errstate(all="ignore"), self.interruption:
             while self.step < self.total_steps and not self.stopped_early:
                 started = time.perf_counter()
                 self._take_step()
@@ -114,8 +134,7 @@ class Solver:
                     self._evaluate(time.perf_counter() - started)
                 else:
                     self.seconds += time.perf_counter() - started
-                if self._signal is not None:
-                    raise Interrupted(f"interrupted after step {self.step}", self._signal)
+                self.interruption.check(f"after step {self.step}")
         self._tell("on_end")
         self.restore_best()
         return self.records
@@ -124,9 +143,14 @@ class Solver:
         """Whether to evaluate now: at the end of an epoch and after the last step."""
         return self.step % self.steps_per_epoch == 0 or self.step == self.total_steps
 
-    def on_non_finite(self, loss: float, X: Array) -> None:
-        """What to do when the loss on a batch X is not a number: raise NonFiniteError, which says where."""
-        raise NonFiniteError(self._what_is_not_finite(loss, X))
+    def on_non_finite(self, problem: str) -> None:
+        """What to do when the loss or the weights are no longer finite: raise NonFiniteError."""
+        raise NonFiniteError(problem)
+
+    def not_finite(self) -> str | None:
+        """The name of the first array of the model that holds NaN or infinity, or None."""
+        arrays = {**self.model.params, **(getattr(self.model, "state", None) or {})}
+        return next((name for name, array in arrays.items() if not np.isfinite(array).all()), None)
 
     def accuracy(self, split: Split, indices: Array | None = None, *, batch_size: int = 500) -> float:
         """The fraction of samples (those at `indices`, or all) whose highest score is at their label."""
@@ -182,21 +206,29 @@ class Solver:
         X, y = self.data.train.batch(self.sampler(self.step))
         if isinstance(getattr(self.model, "step", None), int):
             self.model.step = self.step  # type: ignore[attr-defined]
-        loss, grads = self.model.loss(X, y)
+        returned = self.model.loss(X, y)
+        if not (isinstance(returned, tuple) and len(returned) == 2):
+            raise ShapeError(
+                f"the model's loss(X, y) must return (loss, gradients), got {type(returned).__name__}"
+            )
+        loss, grads = float(returned[0]), returned[1]
         if not math.isfinite(loss):
-            self.on_non_finite(loss, X)
+            self.on_non_finite(self._where_not_finite(loss, X))
         if self.clip_norm is not None:
             grads = clip_by_global_norm(grads, self.clip_norm)
         self.optimizer.step(self.model.params, grads, self.learning_rate)
         self.step += 1
-        self.loss_history.append(float(loss))
-        self._tell("on_step", float(loss))
+        self.loss_history.append(loss)
+        self._tell("on_step", loss)
 
     def _evaluate(self, seconds: float) -> None:
         started = time.perf_counter()
-        lr = self.rule.lr * self.schedule(
-            (self.step - 1) / self.steps_per_epoch, self.total_steps / self.steps_per_epoch
-        )
+        infinite = self.not_finite()
+        if infinite:
+            self.on_non_finite(
+                f"{infinite} is not finite after step {self.step} (epoch {self.epoch:.2f}); try a smaller "
+                f"learning rate (now {self.learning_rate_at(self.step - 1):.3g})"
+            )
         train = self.accuracy(self.data.train, self.training_subset())
         val = self.accuracy(self.data.validation) if self.data.validation else None
         if (train if val is None else val) > self.best_accuracy:
@@ -208,7 +240,13 @@ class Solver:
         since = self.loss_history[self.records[-1].step if self.records else 0 :]
         self.seconds += seconds + time.perf_counter() - started
         record = EpochRecord(
-            self.epoch, self.step, lr, float(np.mean(since)), train, val, round(self.seconds, 4)
+            self.epoch,
+            self.step,
+            self.learning_rate_at(self.step - 1),
+            float(np.mean(since)),
+            train,
+            val,
+            round(self.seconds, 4),
         )
         self.records.append(record)
         self._tell("on_epoch", record)
@@ -226,26 +264,7 @@ class Solver:
             part: {name: a.copy() for name, a in arrays.items()} for part, arrays in held.items() if arrays
         }
 
-    def _sampler(self, sampling: str | Sampler) -> Sampler:
-        if callable(sampling):
-            return sampling
-        count, size = len(self.data.train), min(self.batch_size, len(self.data.train))
-        if sampling == "replacement":
-            return lambda step: np.random.default_rng((self.seed, 2, step)).integers(count, size=size)
-        if sampling != "shuffle":
-            raise RecipeError(f'sampling must be "shuffle", "replacement" or a function, got {sampling!r}')
-        order: dict[int, Array] = {}
-
-        def shuffled(step: int) -> Array:
-            epoch, position = divmod(step, self.steps_per_epoch)
-            if epoch not in order:
-                order.clear()
-                order[epoch] = np.random.default_rng((self.seed, 2, epoch)).permutation(count)
-            return order[epoch][position * size : (position + 1) * size]
-
-        return shuffled
-
-    def _what_is_not_finite(self, loss: float, X: Array) -> str:
+    def _where_not_finite(self, loss: float, X: Array) -> str:
         find = getattr(self.model, "first_non_finite", None)
         layer = find(X) if find else None
         where = (
@@ -264,26 +283,6 @@ class Solver:
         for callback in self.callbacks:
             getattr(callback, event)(self, *args)
 
-    @contextmanager
-    def _signals_end_training(self) -> Iterator[None]:
-        """Turn the first SIGINT or SIGTERM into a request to stop after the current step."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        def request(number: int, frame: Any) -> None:
-            if self._signal is not None:
-                raise KeyboardInterrupt
-            self._signal = number
-
-        self._signal = None
-        before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
 
 def predict(model: Model, X: Array) -> Array:
     """The class of each sample, by the model's own `predict` or the highest of its scores."""
@@ -297,3 +296,20 @@ def _put(target: MutableMapping[str, Any], values: Mapping[str, Array]) -> None:
         target.assign(values)
     else:
         target.update({name: value.copy() for name, value in values.items()})
+
+
+def _check_count(name: str, value: Any, least: int) -> None:
+    if value is not None and (
+        not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least
+    ):
+        raise RecipeError(f"{name} must be a whole number, {least} or more, got {value!r}")
+
+
+def _check_number(name: str, value: Any, holds: Callable[[float], bool], what: str) -> None:
+    if value is not None and (not isinstance(value, int | float | np.number) or not holds(float(value))):
+        raise RecipeError(f"{name} must be a number {what}, got {value!r}")
+
+
+def _check_kind(name: str, value: Any, kind: Any, example: str) -> None:
+    if value is not None and not isinstance(value, kind):
+        raise RecipeError(f"{name} must be an object {example}, got {value!r}")

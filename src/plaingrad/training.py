@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from plaingrad.checkpoint import Checkpoint
 from plaingrad.data import Dataset
 from plaingrad.errors import Interrupted, NonFiniteError, RunError
 from plaingrad.insight import GradientReport, check_gradients
+from plaingrad.network import Network
 from plaingrad.recipe import Recipe
 from plaingrad.recorder import Recorder
 from plaingrad.run_folder import RunFolder, Warn, silent
@@ -41,6 +42,11 @@ class Result:
     checkpoint: str | None
     report: str | None
 
+    @property
+    def whole(self) -> bool:
+        """Whether the run folder holds all it should: the last checkpoint and the report."""
+        return bool(self.report and self.checkpoint and Path(self.run) in Path(self.checkpoint).parents)
+
     def to_dict(self) -> dict[str, Any]:
         """As plain values."""
         return asdict(self)
@@ -59,16 +65,11 @@ def train(
     loss stops being a number, and Interrupted if a signal came; both leave a checkpoint.
     """
     data = recipe.data.build()
+    network = recipe.build(data.input_shape, len(data.classes))  # before the folder: it may not fit the data
     folder = RunFolder.new(out, recipe.name)
-    solver, recorder = _prepare(recipe, data, folder, callbacks, warn)
+    solver, recorder = _prepare(recipe, data, network, folder, callbacks, warn)
     facts = {**machine.facts(), "data_sha256": data.sha256}
-    try:
-        located = recipe.model_copy(update={"data": recipe.data.absolute()})
-        folder.recipe_file.write_text(located.to_toml(run=facts), "utf-8")
-    except OSError as error:
-        raise RunError(
-            f"{folder.recipe_file} cannot be written: {error.strerror}; choose another --out"
-        ) from None
+    folder.write_recipe(recipe.model_copy(update={"data": recipe.data.absolute()}).to_toml(run=facts))
     return _finish(solver, recorder)
 
 
@@ -86,7 +87,8 @@ def resume(path: str | Path, *, callbacks: Iterable[Callback] = (), warn: Warn =
             f"{path} was trained on other data than {recipe.data.name} holds now (the digests differ): "
             "restore the data, or start a new run"
         )
-    solver, recorder = _prepare(recipe, data, folder, callbacks, warn)
+    network = recipe.build(data.input_shape, len(data.classes))
+    solver, recorder = _prepare(recipe, data, network, folder, callbacks, warn)
     _continue(solver, recorder, saved)
     return _finish(solver, recorder)
 
@@ -100,7 +102,12 @@ def check(recipe: Recipe, *, samples: int = 20) -> GradientReport:
 
 
 def _prepare(
-    recipe: Recipe, data: Dataset, folder: RunFolder, callbacks: Iterable[Callback], warn: Warn
+    recipe: Recipe,
+    data: Dataset,
+    network: Network,
+    folder: RunFolder,
+    callbacks: Iterable[Callback],
+    warn: Warn,
 ) -> tuple[Solver, Recorder]:
     settings = recipe.training
     normalization = data.train.normalization
@@ -109,12 +116,16 @@ def _prepare(
         arrays={f"normalization/{name}": a for name, a in normalization.state().items()}
         if normalization
         else {},
-        values={"classes": list(data.classes), "input_shape": list(data.input_shape)},
+        values={
+            "classes": list(data.classes),
+            "input_shape": list(data.input_shape),
+            "recipe": recipe.digest,
+        },
         every=settings.checkpoint_seconds,
         warn=warn,
     )
     solver = Solver(
-        recipe.build(data.input_shape, len(data.classes)),
+        network,
         data,
         rule=recipe.rule(),
         schedule=recipe.learning_rate_schedule(),
@@ -132,35 +143,56 @@ def _prepare(
 
 
 def _continue(solver: Solver, recorder: Recorder, saved: Checkpoint) -> None:
-    past = recorder.folder.history().up_to(saved.values["step"])
+    folder = recorder.folder
+    if saved.values.get("recipe") != recorder.values["recipe"]:
+        raise RunError(
+            f"{folder.recipe_file} was changed since {saved.path.name} was saved: a run goes on as it began; undo "
+            f"the change, or start a new run with plaingrad train {folder.recipe_file}"
+        )
+    past = folder.history().up_to(saved.values["step"])
     try:
         solver.load_state_dict(saved.arrays, saved.values, past.losses, past.records)
     except (KeyError, ValueError) as error:
-        raise RunError(f"{saved.path} does not belong to {recorder.folder.recipe_file}: {error}") from None
+        raise RunError(f"{saved.path} does not belong to {folder.recipe_file}: {error}") from None
+    recorder.saved = saved.path
     recorder.writer.append("resume", step=solver.step)
 
 
 def _finish(solver: Solver, recorder: Recorder) -> Result:
+    """Train to the end, test, report.  A signal in the meantime waits for a moment when it loses nothing."""
+    with solver.interruption:
+        try:
+            solver.train()
+        except Interrupted as interrupt:
+            if recorder.save_somewhere(solver):
+                go_on = f"a checkpoint is saved, go on with: plaingrad train --resume {recorder.folder.path}"
+            else:
+                go_on = (
+                    f"the newest checkpoint is {recorder.saved}"
+                    if recorder.saved
+                    else "no checkpoint is saved"
+                )
+            raise Interrupted(f"{interrupt}; {go_on}", interrupt.signal) from None
+        except NonFiniteError as error:
+            last = (
+                f"the last good checkpoint is {recorder.saved}"
+                if recorder.saved
+                else "no checkpoint was due before"
+            )
+            raise NonFiniteError(f"{error}; {last}") from None
+        finally:
+            recorder.flush()
+        return _test_and_report(solver, recorder)
+
+
+def _test_and_report(solver: Solver, recorder: Recorder) -> Result:
     folder, data = recorder.folder, solver.data
-    try:
-        solver.train()
-    except Interrupted as interrupt:
-        recorder.save_somewhere(solver)
-        go_on = f"go on with: plaingrad train --resume {folder.path}"
-        raise Interrupted(f"{interrupt}; a checkpoint is saved, {go_on}", interrupt.signal) from None
-    except NonFiniteError as error:
-        last = (
-            f"the last good checkpoint is {recorder.saved}"
-            if recorder.saved
-            else "no checkpoint was due before"
-        )
-        raise NonFiniteError(f"{error}; {last}") from None
-    finally:
-        recorder.flush()
+    with np.errstate(all="ignore"):
+        test_accuracy = solver.accuracy(data.test) if data.test else None
     result = Result(
         run=str(folder.path),
         best_val_accuracy=solver.best_accuracy if data.validation else None,
-        test_accuracy=solver.accuracy(data.test) if data.test else None,
+        test_accuracy=test_accuracy,
         seconds=round(solver.seconds, 3),
         peak_memory_mb=machine.peak_memory_mb(),
         epochs=solver.epoch,
@@ -175,5 +207,5 @@ def _finish(solver: Solver, recorder: Recorder) -> Result:
         report.write(folder.path)
     except OSError as error:
         recorder.warn(f"could not write {folder.report_file}: {error.strerror}")
-        return Result(**{**result.to_dict(), "report": None})
+        return replace(result, report=None)
     return result

@@ -243,7 +243,7 @@ class TestWrongCalls:
     def test_missing_gradient(self, rows):
         model = Linear()
         model.params["c"] = np.zeros(3)
-        with pytest.raises(ShapeError, match="no gradient for c"):
+        with pytest.raises(ShapeError, match="no gradient of c"):
             Solver(model, rows, verbose=False).train()
 
     def test_decay_without_learning_rate(self, rows):

@@ -34,6 +34,10 @@ def dataset(images=IMAGES, labels=LABELS, **parts) -> Dataset:
         (IMAGES.astype(str), LABELS, "images must be numbers"),
         (IMAGES[:, :, 0], LABELS, "give all splits one shape"),
         (np.where(IMAGES == 9, np.nan, IMAGES), LABELS, "image 2 holds NaN"),
+        (np.where(IMAGES == 9, -1e300, IMAGES), LABELS, "image 2 holds values beyond the range of float32"),
+        (IMAGES[:, 0, 0, 0], LABELS, r"images must be \(N, C, H, W\) or rows \(N, D\), got shape \(10,\)"),
+        (IMAGES > 3, LABELS, "images must be numbers, got bool"),
+        (IMAGES, np.array(3), r"labels must be integers of shape \(N,\), got int64 of shape \(\)"),
     ],
 )
 def test_checks(images, labels, message):
@@ -60,7 +64,7 @@ def test_the_digest_sees_every_value_shape_and_type():
     others = [
         dataset(changed),
         dataset(labels=flipped),
-        dataset(IMAGES.view(np.int8)),
+        dataset(IMAGES.view(np.int8), test=Split(IMAGES[:4].view(np.int8), LABELS[:4])),
         dataset(test=Split(IMAGES[:3], LABELS[:3])),
     ]
     assert len({original, *(other.sha256 for other in others)}) == 5
@@ -98,9 +102,84 @@ def test_normalized_batches():
 
 
 def test_a_dict_of_arrays_is_a_data_set():
-    data = as_dataset({"X_train": IMAGES, "y_train": LABELS, "X_val": IMAGES[:2], "y_val": np.array([0, 2])})
+    data = as_dataset({"X_train": IMAGES, "y_train": LABELS, "X_val": IMAGES[:2], "y_val": np.array([0, 1])})
     assert [len(split) for split in data.splits.values()] == [10, 2, 0]
-    assert data.classes == ("0", "1", "2")
+    assert data.classes == ("0", "1")
     assert as_dataset(data) is data
     with pytest.raises(DataError, match="lacks y_train"):
         as_dataset({"X_train": IMAGES})
+
+
+def test_a_label_that_training_does_not_know_is_refused_unless_named():
+    parts = {"X_train": IMAGES, "y_train": LABELS, "X_val": IMAGES[:2], "y_val": np.array([0, 2])}
+    with pytest.raises(
+        DataError, match="validation: label 2 at index 1 is out of range; there are 2 classes"
+    ):
+        as_dataset(parts)
+    assert as_dataset(parts | {"classes": ["a", "b", "c"]}).classes == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"y_train": list("abc") * 20}, "train: labels must be integers .* got <U1"),
+        ({"X_train": [[1, 2], [3]]}, "X_train is no array: its rows differ in length"),
+        ({"X_val": [[1, 2], [3]], "y_val": [0, 1]}, "X_val is no array"),
+        ({"X_train": 5}, "images must be"),
+        ({"y_train": 5}, "labels must be integers"),
+        (
+            {"y_train": np.where(LABELS, 3 * 10**7, 0)},
+            "y_train: label 30000000 at index 1 asks for 30,000,001",
+        ),
+        ({"y_train": LABELS - 1}, "label -1 at index 0 is out of range; there are 1 classes"),
+        ({"X_val": IMAGES[:2]}, "2 images but 0 labels"),
+        ({"classes": 2}, "classes must be names"),
+    ],
+)
+def test_a_dict_of_wrong_things(changed, message):
+    with pytest.raises(DataError, match=message):
+        as_dataset({"X_train": IMAGES, "y_train": LABELS} | changed)
+
+
+def test_a_handful_of_samples_of_many_classes_is_fine():
+    assert len(as_dataset({"X_train": IMAGES[:2], "y_train": np.array([3, 99])}).classes) == 100
+
+
+def test_two_classes_of_one_name():
+    with pytest.raises(DataError, match="twins: two classes are called 'a'"):
+        Dataset("twins", ("a", "b", "a"), *(Split(IMAGES, LABELS),) * 3)
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "message"),
+    [
+        (IMAGES, IMAGES / 255.0, "test: images are float64, but the training images are uint8"),
+        (IMAGES / 255.0, IMAGES, "test: images are uint8, but the training images are float64"),
+        (IMAGES, IMAGES.astype(np.uint16), "test: images are uint16, but the training images are uint8"),
+        (IMAGES / 39.0, IMAGES * 6.5, "test: images reach 253.5, but the training images 1;"),
+        (IMAGES * 6.5, IMAGES / 39.0, "test: images reach 1, but the training images 253.5;"),
+    ],
+)
+def test_splits_of_different_type_or_scale(train, test, message):
+    with pytest.raises(DataError, match=message):
+        dataset(train, test=Split(test, LABELS))
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        (IMAGES / 39.0, (IMAGES / 39).astype(np.float32)),
+        (IMAGES / 39.0, IMAGES / 30),  # scaled by what is the largest in training
+        (IMAGES * 6.5, IMAGES * 0.0),
+        (IMAGES - 20.0, IMAGES * 6.5),
+        ((IMAGES / 39.0).reshape(10, 4), (IMAGES * 6.5).reshape(10, 4)),  # features may be anything
+        (IMAGES.astype("<u2"), IMAGES.astype(">u2")),
+    ],
+)
+def test_splits_that_are_alike(train, test):
+    dataset(train, validation=Split(train[:0], LABELS[:0]), test=Split(test, LABELS))
+
+
+def test_what_cannot_be_normalized_is_named():
+    with pytest.raises(DataError, match="fake: normalization 'unit'"):
+        dataset(IMAGES - 5.0, test=Split(IMAGES - 5.0, LABELS)).normalized("unit")

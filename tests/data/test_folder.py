@@ -131,3 +131,19 @@ def test_no_folder_no_classes_no_training_images(zoo, tmp_path):
         read_folder(tmp_path / "bare")
     with pytest.raises(DataError, match="leave none to train on"):
         read_folder(zoo, test=30)
+
+
+def test_an_absurd_size_is_refused_before_memory_is_asked_for(zoo, monkeypatch):
+    with pytest.raises(
+        DataError, match=r"30 images of 9000000x9000000 .* take 7,290,000,000,000,000 bytes, but"
+    ):
+        load_data(zoo, size=(9_000_000, 9_000_000))
+    monkeypatch.setattr("plaingrad.data.folder._memory", lambda: 540)
+    assert load_data(zoo).input_shape == (3, 2, 3)
+    with pytest.raises(DataError, match="take 720 bytes, but this machine has 540; give a smaller size"):
+        load_data(zoo, size=(2, 4))
+
+
+def test_a_size_of_nothing(zoo):
+    with pytest.raises(DataError, match="cannot be resized to 0x4"):
+        load_data(zoo, size=(0, 4))

@@ -128,3 +128,9 @@ def test_decompression_bombs(tmp_path, monkeypatch, limit):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)  # the image has 35
     with pytest.raises(DataError, match=r"bomb\.png: .*decompression bomb"):
         read_image(tmp_path / "bomb.png")
+
+
+def test_floating_point_pixels_have_no_known_scale(tmp_path):
+    Image.fromarray(np.full((4, 3), 0.7, dtype=np.float32)).save(tmp_path / "a.tiff")
+    with pytest.raises(DataError, match=r"a\.tiff: .*floating-point numbers of unknown scale"):
+        read_image(tmp_path / "a.tiff")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plaingrad.data import Normalization
-from plaingrad.data.normalization import CHUNK, KINDS
+from plaingrad.data.normalization import CHUNK, KINDS, full_intensity
 from plaingrad.errors import DataError
 
 RANDOM = np.random.default_rng(0)
@@ -118,6 +118,44 @@ def test_state_round_trip(kind):
     assert all(array.dtype == np.float32 for array in fitted.state().values())
     again = Normalization.from_state(fitted.state())
     np.testing.assert_array_equal(again.batch(BYTES), fitted.batch(BYTES))
+    assert again.full == fitted.full == 255
+
+
+@pytest.mark.parametrize(
+    ("images", "full"),
+    [
+        (BYTES, 255),
+        (BYTES // 9, 255),
+        (FLOATS, 1),
+        (FLOATS * 0, 1),
+        (FLOATS * 255, None),
+        (FLOATS - 0.5, None),
+        (np.where(FLOATS > 0.5, np.nan, FLOATS), None),
+        (BYTES.astype(np.uint16) * 257, 65535),
+        (BYTES.astype(np.uint16) * 16, None),  # 12 bits in 16
+        (BYTES.astype(np.int64), None),
+        (BYTES.astype(np.int16) * 128, 32767),
+        (BYTES.astype(np.int16) * 128 - 1, None),
+        (BYTES > 127, None),
+    ],
+)
+def test_full_intensity(images, full):
+    assert full_intensity(images) == full
+    fitted = Normalization.fit("standard", images) if np.isfinite(images).all() else None
+    if fitted:
+        assert Normalization.from_state(fitted.state()).full == full
+
+
+def test_unit_of_16_bits():
+    fitted = Normalization.fit("unit", BYTES.astype(np.uint16) * 257)
+    np.testing.assert_allclose(fitted.batch(BYTES.astype(np.uint16) * 257), BYTES / 255, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["mean-image", "channels", "standard"])
+@pytest.mark.parametrize("value", [1e300, np.inf, np.nan])
+def test_what_float32_cannot_hold_is_an_error_without_a_warning(kind, value):
+    with pytest.raises(DataError, match="training images hold one of them, or values beyond the range"):
+        Normalization.fit(kind, np.full((4, 3, 2, 2), value))
 
 
 @given(st.lists(st.integers(0, len(BYTES) - 1), max_size=20))

@@ -67,11 +67,32 @@ def test_grey_images_and_features(tmp_path):
         ({"images": X, "labels": np.array(list("abcd") * 10, dtype=object)}, "Python objects"),
         ({"images": X, "labels": Y / 2}, "labels must be integers of shape"),
         ({"images": X, "labels": Y[:, None]}, r"labels must be integers of shape \(N,\)"),
-        ({"images": X, "labels": Y[:-1]}, "40 images in images but 39 labels in labels"),
+        ({"images": X, "labels": Y[:-1]}, "images and labels: 40 images but 39 labels"),
         ({"images": X.transpose(0, 2, 3, 1), "labels": Y}, r"channels last; store images\.transpose"),
         ({"images": X[:, 0, 0, 0], "labels": Y}, r"has shape \(40,\)"),
         ({"images": X, "labels": Y, "classes": np.array(["a"])}, "there are 1 classes"),
         ({"images": X * np.nan, "labels": Y}, "holds NaN"),
+        (
+            {"images": X, "labels": Y, "classes": np.array(5)},
+            r"classes must be names.* got int64 of shape \(\)",
+        ),
+        (
+            {"images": X, "labels": Y, "classes": np.array(list("abcd"), "S")},
+            r"classes must be names.* got \|S1",
+        ),
+        ({"images": X, "labels": Y, "classes": np.array(list("abca"))}, "two classes are called 'a'"),
+        (
+            {"X_train": X, "y_train": Y, "X_test": X / 255.0, "y_test": Y},
+            "test: images are float64, .* uint8",
+        ),
+        (
+            {"X_train": X, "y_train": Y, "X_test": X, "y_test": Y + 1},
+            "y_test: label 4 at index 3 is out of range",
+        ),
+        (
+            {"images": X, "labels": np.where(Y, 2**63 + 1, 0).astype(np.uint64)},
+            f"label {2**63 + 1} at index 1",
+        ),
     ],
 )
 def test_wrong_contents(tmp_path, arrays, message):
@@ -109,3 +130,39 @@ def test_objects_are_never_unpickled(tmp_path, monkeypatch):
     with pytest.raises(DataError, match="a pickle can run any program"):
         load_data(path)
     assert not (tmp_path / "EXECUTED").exists()
+
+
+def test_an_absurd_label_is_refused_before_anything_is_made_of_it(tmp_path):
+    labels = Y.astype(np.int64)
+    labels[7] = 3 * 10**7
+    with pytest.raises(DataError, match=r"labels: label 30000000 at index 7 asks for .* names as `classes`"):
+        load_data(write(tmp_path, images=X, labels=labels))
+    labels[7] = 40  # one more than forty samples can be numbered with
+    with pytest.raises(DataError, match="label 40 at index 7"):
+        load_data(write(tmp_path, images=X, labels=labels))
+    named = write(tmp_path, images=X, labels=labels, classes=np.arange(41).astype(str))
+    assert len(load_data(named).classes) == 41
+
+
+@pytest.mark.parametrize("position", [3, 38])
+def test_what_is_wrong_is_named_by_its_index_in_the_file(tmp_path, position):
+    images, labels = X / 255.0, Y.astype(np.int64)
+    images[position, 1, 2, 3] = np.nan
+    with pytest.raises(DataError, match=rf"images and labels: image {position} holds NaN"):
+        load_data(write(tmp_path, images=images, labels=labels))
+    images[position, 1, 2, 3] = 1e300
+    with pytest.raises(DataError, match=rf"image {position} holds values beyond the range of float32"):
+        load_data(write(tmp_path, images=images, labels=labels))
+    labels[position] = -1
+    with pytest.raises(DataError, match=rf"images and labels: label -1 at index {position} "):
+        load_data(write(tmp_path, images=X, labels=labels))
+
+
+def test_a_zip_archive_of_other_things(tmp_path):
+    import zipfile
+
+    with zipfile.ZipFile(tmp_path / "own.npz", "w") as archive:
+        archive.writestr("images", b"no array")
+        archive.writestr("labels.txt", b"0 1 2")
+    with pytest.raises(DataError, match="has no images and no labels; it holds nothing"):
+        load_data(tmp_path / "own.npz")

@@ -163,10 +163,10 @@ class TestPairs:
         assert report["x"].index == (0,)
         assert not report.ok
 
-    def test_tiny_gradients_do_not_fail_for_rounding(self):
+    def test_tiny_gradients_beside_others_do_not_fail_for_rounding(self):
         """exp(−25) is 10⁻¹¹: no difference of numbers around 1 can see it."""
         report = check_gradients(
-            lambda x: (1 + np.exp(x), x), lambda dout, x: dout * np.exp(x), (np.full((3, 3), -25.0),)
+            lambda x: (1 + np.exp(x), x), lambda dout, x: dout * np.exp(x), (np.array([-25.0, 0.0]),)
         )
         assert report.ok, report
 

@@ -130,7 +130,7 @@ def test_dropout_rate_out_of_range(rate):
 
 
 def test_affine_without_units():
-    with pytest.raises(ShapeError, match="at least one unit"):
+    with pytest.raises(ShapeError, match="at least one"):
         Affine(0)
 
 

@@ -9,11 +9,18 @@ import numpy as np
 
 from plaingrad import solver
 from plaingrad.callbacks import Callback
-from plaingrad.data import Dataset
+from plaingrad.data import Dataset, as_dataset
 from plaingrad.optim import Rule
 from plaingrad.schedules import Schedule
 
 Array = np.ndarray
+
+
+def dataset(X: Any, y: Any, X_val: Any, y_val: Any) -> Dataset:
+    """The four arrays as a data set; a class that few training samples lack may still be validated."""
+    largest = max((int(np.max(labels)) for labels in (y, y_val) if np.size(labels)), default=0)
+    classes = [str(label) for label in range(largest + 1)]
+    return as_dataset({"X_train": X, "y_train": y, "X_val": X_val, "y_val": y_val, "classes": classes})
 
 
 class CourseLoop(solver.Solver):
@@ -50,9 +57,8 @@ class CourseLoop(solver.Solver):
         self.batch = np.random.choice(len(self.data.train), self.batch_size)
         return self.batch
 
-    def on_non_finite(self, loss: float, X: Array) -> None:
+    def on_non_finite(self, problem: str) -> None:
         """Warn the first time, and go on."""
         if not self._warned:
             self._warned = True
-            what = self._what_is_not_finite(loss, X)
-            warnings.warn(f"{what}; training goes on, as in the course", RuntimeWarning, stacklevel=2)
+            warnings.warn(f"{problem}; training goes on, as in the course", RuntimeWarning, stacklevel=2)

@@ -12,9 +12,10 @@ import numpy as np
 from plaingrad import checkpoint
 from plaingrad.callbacks import Callback, EpochRecord
 from plaingrad.course import optim
-from plaingrad.course.loop import CourseLoop
-from plaingrad.data import Dataset, Split, as_dataset
-from plaingrad.errors import DataError, RecipeError, ShapeError, suggestion
+from plaingrad.course.loop import CourseLoop, dataset
+from plaingrad.data import Dataset, Split
+from plaingrad.errors import DataError, RecipeError, suggestion
+from plaingrad.optim import require_gradients
 from plaingrad.solver import Model
 
 __all__ = ["Solver"]
@@ -71,7 +72,7 @@ class Solver:
         self.lr_decay, self.batch_size, self.num_epochs = lr_decay, batch_size, num_epochs
         self.num_train_samples, self.num_val_samples = num_train_samples, num_val_samples
         self.checkpoint_name, self.print_every, self.verbose = checkpoint_name, print_every, verbose
-        self._data = as_dataset({key: data[key] for key in wanted})
+        self._data = dataset(self.X_train, self.y_train, self.X_val, self.y_val)
         self._reset()
 
     def _reset(self) -> None:
@@ -164,8 +165,7 @@ class _Updates:
         self.t = 0
 
     def step(self, params: MutableMapping[str, Array], grads: Mapping[str, Array], lr: float) -> None:
-        if missing := [name for name in params if name not in grads]:
-            raise ShapeError(f"the model's loss returned no gradient for {', '.join(missing)}")
+        require_gradients(params, grads)
         self.t += 1
         configs = self.course.optim_configs
         for name in list(params):

@@ -13,6 +13,11 @@ import numpy as np
 from plaingrad.data.normalization import Normalization
 from plaingrad.errors import DataError
 
+_ARRAYS = ("X_train", "y_train", "X_val", "y_val", "X_test", "y_test")
+_LARGEST = float(np.finfo(np.float32).max)  # training computes in float32
+_ALWAYS_FINE = 1000  # so many classes, however few samples there are
+_SURELY_NO_UNIT = 100  # a pixel above this is not on a scale from 0 to 1
+
 
 # eq=False: arrays do not compare to one truth value.  Dataset.sha256 compares contents.
 @dataclass(frozen=True, eq=False)
@@ -46,8 +51,9 @@ class Split:
 class Dataset:
     """A named data set.  Labels index `classes`; `train`, `validation` and `test` do not overlap.
 
-    Raises DataError when images and labels do not belong together, a label is out of range, or a
-    float image holds NaN or infinity.
+    Raises DataError when images and labels do not belong together, a label is out of range, two classes
+    have one name, a float image holds NaN, infinity or what float32 cannot, or the splits' images differ
+    in shape, type or scale.
     """
 
     name: str
@@ -57,8 +63,13 @@ class Dataset:
     test: Split
 
     def __post_init__(self) -> None:
+        if len(set(self.classes)) < len(self.classes):
+            twice = next(name for name in self.classes if self.classes.count(name) > 1)
+            raise DataError(f"{self.name}: two classes are called {twice!r}; give each its own name")
         for part, split in self.splits.items():
-            _check(f"{self.name}: {part}", split, len(self.classes), self.train.images.shape[1:])
+            check_form(f"{self.name}: {part}", split)
+            check_values(f"{self.name}: {part}", split, len(self.classes))
+            _check_alike(f"{self.name}: {part}", split.images, self.train.images)
         if not len(self.train):
             raise DataError(f"{self.name}: the training set is empty; give it at least one image")
 
@@ -99,7 +110,10 @@ class Dataset:
 
     def normalized(self, kind: str) -> Dataset:
         """The same data set, its batches normalised by what the training images say; see Normalization."""
-        fitted = Normalization.fit(kind, self.train.images)
+        try:
+            fitted = Normalization.fit(kind, self.train.images)
+        except DataError as error:
+            raise DataError(f"{self.name}: {error}") from None
         return replace(
             self, **{part: replace(split, normalization=fitted) for part, split in self.splits.items()}
         )
@@ -108,23 +122,54 @@ class Dataset:
 def as_dataset(data: Dataset | Mapping[str, Any]) -> Dataset:
     """A data set as it is, or made of a dict of arrays X_train, y_train and, optionally, X_val, ... y_test.
 
-    Raises DataError if X_train or y_train is missing, or the arrays do not fit together.
+    The dict's "classes", optional, names the classes; otherwise they are "0", "1", ... up to the largest
+    label in y_train.  Raises DataError if X_train or y_train is missing, an entry is no array of numbers,
+    or the arrays do not fit together.
     """
     if isinstance(data, Dataset):
         return data
     missing = [key for key in ("X_train", "y_train") if key not in data]
     if missing:
         raise DataError(f"data lacks {' and '.join(missing)}; it has {', '.join(sorted(data)) or 'nothing'}")
-    X, y = np.asarray(data["X_train"]), np.asarray(data["y_train"])
-    none = {"X": X[:0], "y": y[:0]}
+    given = {key: _as_array(key, data[key]) for key in _ARRAYS if key in data}
+    train = Split(given["X_train"], given["y_train"])
+    check_form("data: train", train)  # before anything is computed from it
+    nothing = train.first(0)
 
     def split(part: str) -> Split:
-        images, labels = (np.asarray(data.get(f"{letter}_{part}", none[letter])) for letter in "Xy")
-        return Split(images, labels)
+        return Split(given.get(f"X_{part}", nothing.images), given.get(f"y_{part}", nothing.labels))
 
-    labels = [split(part).labels for part in ("train", "val", "test")]
-    classes = max((int(own.max()) for own in labels if own.size), default=-1) + 1
-    return Dataset("data", tuple(map(str, range(classes))), Split(X, y), split("val"), split("test"))
+    # Course code may overfit a handful of images of many classes: only absurd labels are refused.
+    classes = (
+        named_classes("data", _as_array("classes", data["classes"]))
+        if data.get("classes") is not None
+        else numbered_classes("data: y_train", train.labels, max(len(train), _ALWAYS_FINE))
+    )
+    return Dataset("data", classes, train, split("val"), split("test"))
+
+
+def named_classes(where: str, names: np.ndarray) -> tuple[str, ...]:
+    """The classes' names from an array (C,) of strings.  Raises DataError, beginning with `where`."""
+    if names.ndim != 1 or not names.size or names.dtype.kind not in "Uiu":
+        raise DataError(
+            f"{where}: classes must be names, an array of strings of shape (C,), "
+            f"got {names.dtype} of shape {names.shape}"
+        )
+    return tuple(map(str, names.tolist()))
+
+
+def numbered_classes(where: str, labels: np.ndarray, most: int) -> tuple[str, ...]:
+    """The names "0", "1", ... up to the largest of the labels (N,), integers.
+
+    Raises DataError, which begins with `where`, if these would be more than `most` classes.
+    """
+    largest = int(labels.max()) if labels.size else 0
+    if largest >= max(most, 1):
+        raise DataError(
+            f"{where}: label {largest} at index {int(labels.argmax())} asks for {largest + 1:,} classes, for "
+            f"{len(labels):,} samples; number the classes 0, 1, 2, ..., or give all their names as `classes`"
+        )
+    return tuple(map(str, range(max(largest, 0) + 1)))
 
 
 def hold_out(split: Split, validation: int, *, train: int | None = None, name: str) -> tuple[Split, Split]:
@@ -146,31 +191,92 @@ def hold_out(split: Split, validation: int, *, train: int | None = None, name: s
     return split.first(count), rest.first(validation)
 
 
-def _check(where: str, split: Split, classes: int, sample_shape: tuple[int, ...]) -> None:
+def check_form(where: str, split: Split) -> None:
+    """Raise DataError, beginning with `where`, unless images and labels are arrays that belong together."""
     images, labels = split.images, split.labels
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise DataError(
+            f"{where}: labels must be integers of shape (N,), got {labels.dtype} of shape {labels.shape}; "
+            "number the classes 0, 1, 2, ..."
+        )
+    if images.dtype.kind not in "iuf":
+        raise DataError(f"{where}: images must be numbers, got {images.dtype}; store them as uint8 or float")
+    if images.ndim < 2:
+        raise DataError(
+            f"{where}: images must be (N, C, H, W) or rows (N, D), got shape {images.shape}; reshape them"
+        )
     if len(images) != len(labels):
         raise DataError(f"{where}: {len(images)} images but {len(labels)} labels; give one label per image")
-    if images.shape[1:] != sample_shape:
-        raise DataError(
-            f"{where}: images of shape {images.shape[1:]}, but the training images are {sample_shape}; "
-            "give all splits one shape"
-        )
-    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
-        raise DataError(
-            f"{where}: labels must be integers of shape (N,), got {labels.dtype} of shape {labels.shape}"
-        )
+
+
+def check_values(where: str, split: Split, classes: int) -> None:
+    """Raise DataError, beginning with `where`, for a label out of range or a float that cannot be used."""
+    images, labels = split.images, split.labels
     if len(labels) and not (labels.min() >= 0 and labels.max() < classes):
         worst = int(np.flatnonzero((labels < 0) | (labels >= classes))[0])
         raise DataError(
             f"{where}: label {labels[worst]} at index {worst} is out of range; "
-            f"there are {classes} classes, so labels run from 0 to {classes - 1}"
+            f"there are {classes} classes, so labels run from 0 to {classes - 1}: correct it, or give the "
+            "names of all classes"
         )
-    if np.issubdtype(images.dtype, np.floating):
-        finite = np.isfinite(images).all(axis=tuple(range(1, images.ndim)))
-        if not finite.all():
+    if images.dtype.kind != "f":
+        return
+    low, high = _range(images)
+    if not (low >= -_LARGEST and high <= _LARGEST):  # so put that NaN fails too
+        inner = tuple(range(1, images.ndim))
+        finite = np.isfinite(images).all(axis=inner)
+        bad = ~finite if not finite.all() else (np.abs(images) > _LARGEST).any(axis=inner)
+        what = (
+            "NaN or infinity" if not finite.all() else f"values beyond the range of float32 ({_LARGEST:.1e})"
+        )
+        raise DataError(
+            f"{where}: image {int(np.flatnonzero(bad)[0])} holds {what}; "
+            f"{int(bad.sum())} such images in all: remove, repair or scale them"
+        )
+
+
+def _check_alike(where: str, images: np.ndarray, train: np.ndarray) -> None:
+    """Raise DataError unless a value of `images` can mean what it means in the training images."""
+    if images.shape[1:] != train.shape[1:]:
+        raise DataError(
+            f"{where}: images of shape {images.shape[1:]}, but the training images are {train.shape[1:]}; "
+            "give all splits one shape"
+        )
+    if not images.size or not train.size or images is train:
+        return
+    types = images.dtype.newbyteorder("="), train.dtype.newbyteorder("=")
+    if types[0] != types[1] and {dtype.kind for dtype in types} != {"f"}:
+        raise DataError(
+            f"{where}: images are {types[0]}, but the training images are {types[1]}; "
+            "give all splits one type and one scale"
+        )
+    # Features may well lie far from those in the training set; pixels all follow one scale.
+    if images.dtype.kind != "f" or images.ndim != 4:
+        return
+    low, high = _range(images)
+    # Most often this is the end: the training images, many more, need not be looked through.
+    if low >= 0 and (0 < high <= 1 or high > _SURELY_NO_UNIT):
+        train_low, train_high = _range(train)
+        smaller, larger = sorted((high, train_high))
+        if train_low >= 0 and 0 < smaller <= 1 and larger > _SURELY_NO_UNIT:
             raise DataError(
-                f"{where}: image {int(np.flatnonzero(~finite)[0])} holds NaN or infinity; "
-                f"{int((~finite).sum())} such images in all: remove or repair them"
+                f"{where}: images reach {high:g}, but the training images {train_high:g}; "
+                "give all splits one scale, such as 0 to 1"
             )
-    elif not np.issubdtype(images.dtype, np.integer):
-        raise DataError(f"{where}: images must be numbers, got {images.dtype}")
+
+
+def _range(images: np.ndarray) -> tuple[float, float]:
+    """The smallest and the largest value; NaN if there is one among them."""
+    if not images.size:
+        return 0.0, 0.0
+    with np.errstate(all="ignore"):
+        return float(images.min()), float(images.max())
+
+
+def _as_array(key: str, value: Any) -> np.ndarray:
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise DataError(
+            f"data: {key} is no array: its rows differ in length ({error}); give an array of numbers"
+        ) from None

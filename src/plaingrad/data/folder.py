@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -34,7 +36,7 @@ def read_folder(
     (H, W).  Hidden files and files that no image suffix marks are skipped.
 
     Raises DataError naming the folder that holds no images or an unknown class, the image that cannot be
-    read, or the one whose size differs from the others'.
+    read, or the one whose size differs from the others', and if the images would not fit into memory.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -46,7 +48,9 @@ def read_folder(
             f"{folder}: no class folders; put the images into {folder / 'CLASS'}, one folder per class"
         )
     listed = {part: _list_images(place, classes) for part, place in parts.items()}
-    (height, width), channels = _common_format([path for paths, _ in listed.values() for path in paths], size)
+    everything = [path for paths, _ in listed.values() for path in paths]
+    (height, width), channels = _common_format(everything, size)
+    _check_memory(folder, (len(everything), channels, height, width))
 
     paths, labels = listed.pop("train")
     missing = {"validation": validation, "test": test} | dict.fromkeys(listed, 0)
@@ -114,3 +118,21 @@ def _common_format(paths: list[Path], size: tuple[int, int] | None) -> tuple[tup
             f"{usual[0]}x{usual[1]}; give a size to resize all images to"
         )
     return size or usual, 1 if all(greys) else 3
+
+
+def _check_memory(folder: Path, shape: tuple[int, int, int, int]) -> None:
+    """Raise DataError if uint8 images of this shape (N, C, H, W) take more than the machine's memory."""
+    total, memory = math.prod(shape), _memory()
+    if total > memory:
+        raise DataError(
+            f"{folder}: {shape[0]:,} images of {shape[2]}x{shape[3]} (height x width) in {shape[1]} channels "
+            f"take {total:,} bytes, but this machine has {memory:,}; give a smaller size to resize them to"
+        )
+
+
+def _memory() -> int:
+    """The bytes of main memory; where the system does not tell, more than most machines have."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return 64 * 2**30

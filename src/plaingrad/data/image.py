@@ -30,12 +30,15 @@ def read_image(
 
     `channels` is 1 for grey, 3 for RGB, or None for 1 if the file is grey and 3 if not.  `size` (H, W)
     resizes an image of another size, bilinear with antialiasing, without keeping its aspect ratio.
-    Transparency is dropped, 16-bit grey is reduced to 8 bits, and of an animation the first frame is read.
+    Transparency is dropped, 16-bit grey is reduced to 8 bits, and of an animation the first frame is read;
+    floating-point pixels are refused.
     Raises DataError naming the file if it is missing, no image, damaged, or so large that it may be a
     decompression bomb (Pillow's limit, about 90 million pixels).
     """
     if channels not in (None, 1, 3):
         raise DataError(f"{path}: an image has 1 or 3 channels, not {channels}")
+    if size is not None and min(size) < 1:
+        raise DataError(f"{path}: cannot be resized to {size[0]}x{size[1]}; give a height and width above 0")
     from PIL import ImageOps
     from PIL.Image import Resampling
 
@@ -89,6 +92,8 @@ def _to_8_bits(image: Image) -> Image:
     """Grey images of 16 bits scaled to 8, where `convert` would clip them; palettes resolved."""
     from PIL import Image as pillow
 
+    if image.mode == "F":  # nothing says which value is white; `convert` would clip [0, 1] to black
+        raise ValueError("its pixels are floating-point numbers of unknown scale")
     if image.mode.startswith("I"):
         return pillow.fromarray((np.asarray(image).clip(0, 65535) / 257).round().astype(np.uint8))
     if image.mode == "P":

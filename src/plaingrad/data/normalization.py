@@ -17,18 +17,25 @@ CHUNK = 256  # images at a time; as float64, 256 CIFAR images are 6 MB
 class Normalization:
     """The map x -> (x - shift) * scale, with float32 arrays that broadcast to one sample.
 
-    `fit` computes it from training images, `batch` applies it, and `state`/`from_state` carry it through
-    a checkpoint, so that prediction sees what training saw.
+    `full` is the value of full intensity in the images that it was fitted to (see `full_intensity`), None
+    if unknown: what an image file needs to be brought to their scale first.  `fit` computes all three from
+    training images, `batch` applies the map, and `state`/`from_state` carry them through a checkpoint, so
+    that prediction sees what training saw.
     """
 
     shift: np.ndarray
     scale: np.ndarray
+    full: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("shift", "scale"):
-            value = np.asarray(getattr(self, name), dtype=np.float32)
+            with np.errstate(over="ignore"):  # infinity is looked for instead
+                value = np.asarray(getattr(self, name), dtype=np.float32)
             if not np.isfinite(value).all():
-                raise DataError(f"normalization: {name} holds NaN or infinity")
+                raise DataError(
+                    f"normalization: its {name} holds NaN or infinity, so the training images hold one of "
+                    "them, or values beyond the range of float32 (3.4e+38); repair, remove or scale them"
+                )
             object.__setattr__(self, name, value)
 
     @classmethod
@@ -37,8 +44,8 @@ class Normalization:
 
         - "none": the stored values as they are
         - "mean-image": the mean image is subtracted, as the course's experiments do
-        - "unit": to [0, 1]; "symmetric": to [-1, 1].  uint8 counts from 0 to 255; floats must lie in
-          [0, 1] already, where "unit" leaves them
+        - "unit": from 0 and full intensity to [0, 1]; "symmetric": to [-1, 1].  Floats must lie in [0, 1]
+          already, where "unit" leaves them
         - "channels": each channel to mean 0 and standard deviation 1 (images only)
         - "standard": the mean image is subtracted, and the result divided by its one standard deviation
 
@@ -50,7 +57,9 @@ class Normalization:
             raise DataError(f"normalization {kind!r} is not known; choose one of {', '.join(_FITS)}")
         if not images.size:
             raise DataError(f"normalization {kind!r} needs at least one image, got shape {images.shape}")
-        return cls(*_FITS[kind](images))
+        with np.errstate(over="ignore", invalid="ignore"):  # infinity is looked for instead
+            shift, scale = _FITS[kind](images)
+            return cls(shift, scale, full_intensity(images))
 
     def batch(self, images: np.ndarray, indices: Any = None, *, dtype: Any = np.float32) -> np.ndarray:
         """The normalised samples `images[indices]` (all of them for None), as a new array of `dtype`.
@@ -75,14 +84,16 @@ class Normalization:
         return out
 
     def state(self) -> dict[str, np.ndarray]:
-        """The arrays to store in a checkpoint."""
-        return {"shift": self.shift, "scale": self.scale}
+        """The arrays to store in a checkpoint; "full" is among them if it is known."""
+        known = {} if self.full is None else {"full": np.array(self.full, dtype=np.float32)}
+        return {"shift": self.shift, "scale": self.scale, **known}
 
     @classmethod
     def from_state(cls, state: dict[str, np.ndarray]) -> Normalization:
         """The normalisation whose `state` this is.  Raises DataError if an array is missing."""
         try:
-            return cls(shift=state["shift"], scale=state["scale"])
+            full = float(state["full"]) if "full" in state else None
+            return cls(shift=state["shift"], scale=state["scale"], full=full)
         except KeyError as error:
             raise DataError(f"normalization: the stored state has no {error}") from error
 
@@ -92,6 +103,23 @@ class Normalization:
         return array.ndim in (0, len(sample)) and all(
             have in (1, want) for have, want in zip(array.shape, sample, strict=False)
         )
+
+
+def full_intensity(images: np.ndarray) -> float | None:
+    """The value that stands for full intensity in `images` (not empty); None if it cannot be told.
+
+    255 for uint8, 1 for floats in [0, 1], and another integer type's largest value, if the images come near
+    it: bytes or 12-bit values kept in a wider type do not use its range.
+    """
+    if images.dtype == np.uint8:
+        return 255.0
+    if images.dtype.kind not in "iuf":
+        return None
+    low, high = images.min(), images.max()
+    if images.dtype.kind == "f":
+        return 1.0 if low >= 0 and high <= 1 else None
+    top = np.iinfo(images.dtype).max
+    return float(top) if low >= 0 and high > top // 2 else None
 
 
 def _chunks(images: np.ndarray):
@@ -126,16 +154,15 @@ def _fit_mean_image(images: np.ndarray) -> tuple[Any, Any]:
     return _mean_image(images), 1
 
 
-def _value_range(images: np.ndarray) -> int:
-    """The largest value that counts as full intensity: 255 for bytes, 1 for floats."""
-    if images.dtype == np.uint8:
-        return 255
-    if np.issubdtype(images.dtype, np.floating) and images.min() >= 0 and images.max() <= 1:
-        return 1
-    raise DataError(
-        f"normalization 'unit' and 'symmetric' take uint8 images or floats in [0, 1], got {images.dtype} "
-        f"from {images.min()} to {images.max()}; use 'standard', or scale them first"
-    )
+def _value_range(images: np.ndarray) -> float:
+    full = full_intensity(images)
+    if full is None:
+        raise DataError(
+            "normalization 'unit' and 'symmetric' take uint8 images or floats in [0, 1], or other integers "
+            f"that use their type's range, got {images.dtype} from {images.min()} to {images.max()}; "
+            "use 'standard', or scale them first"
+        )
+    return full
 
 
 def _fit_unit(images: np.ndarray) -> tuple[Any, Any]:

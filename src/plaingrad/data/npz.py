@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from plaingrad.data.dataset import Dataset, Split
+from plaingrad.data.dataset import Dataset, Split, check_form, check_values, named_classes, numbered_classes
 from plaingrad.data.splits import stratified_split
 from plaingrad.errors import DataError
 
@@ -24,22 +24,25 @@ def read_npz(
     split stratified by `seed`.  Without X_val the validation set is split off the training set in the
     same way.  `validation` and `test` are counts, or fractions if they are floats.  X and images are
     (N, C, H, W), (N, H, W) for grey images, or features (N, D); y and labels are integers (N,).
-    "classes", optional, names the classes; otherwise they are called "0", "1", ...
+    "classes", optional, names the classes; otherwise they are called "0", "1", ... up to the largest
+    label of the training set.
 
-    Raises DataError for a file that is no .npz or is damaged, for missing arrays, and for arrays of
-    Python objects, which only pickle could read.
+    Raises DataError for a file that is no .npz or is damaged, for missing arrays, for arrays of Python
+    objects, which only pickle could read, and for values that cannot be used, by their index in the file.
     """
     path = Path(path)
     arrays = _load_arrays(path)
+    keys = {"train": ("images", "labels")}
     if "X_train" in arrays:
-        parts = {
-            "train": _take(arrays, "X_train", "y_train", path),
-            "test": _take(arrays, "X_test", "y_test", path),
-        }
+        keys = {"train": ("X_train", "y_train"), "test": ("X_test", "y_test")}
         if "X_val" in arrays:
-            parts["validation"] = _take(arrays, "X_val", "y_val", path)
-    else:
-        parts = {"train": _take(arrays, "images", "labels", path)}
+            keys["validation"] = ("X_val", "y_val")
+    stored = {part: _take(arrays, *pair, path) for part, pair in keys.items()}
+    classes = _classes(arrays, stored["train"].labels, f"{path}: {keys['train'][1]}", path)
+    # Dataset checks too, but after a split an index says nothing about the user's file.
+    for part, split in stored.items():
+        check_values(f"{path}: {' and '.join(keys[part])}", split, len(classes))
+    parts = {part: Split(split.images, split.labels.astype(np.int64)) for part, split in stored.items()}
 
     whole = parts["train"]
     shares = {"validation": validation, "test": test} | dict.fromkeys(parts.keys() - {"train"}, 0)
@@ -49,14 +52,14 @@ def read_npz(
             part: given for part, given in parts.items() if part != "train"
         }
     nothing = Split(whole.images[:0], whole.labels[:0])
-    parts = {"validation": nothing, "test": nothing} | parts
+    return Dataset(path.stem, classes, **({"validation": nothing, "test": nothing} | parts))
 
-    if "classes" in arrays:
-        classes = tuple(str(name) for name in arrays["classes"].tolist())
-    else:
-        most = max((int(part.labels.max()) for part in parts.values() if len(part)), default=-1)
-        classes = tuple(str(label) for label in range(most + 1))
-    return Dataset(path.stem, classes, **parts)
+
+def _classes(arrays: dict[str, np.ndarray], labels: np.ndarray, where: str, path: Path) -> tuple[str, ...]:
+    """The classes that the file names, or else numbers."""
+    if "classes" not in arrays:
+        return numbered_classes(where, labels, len(labels))
+    return named_classes(str(path), arrays["classes"])
 
 
 def _load_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -68,8 +71,17 @@ def _load_arrays(path: Path) -> dict[str, np.ndarray]:
         if not zipfile.is_zipfile(path):
             raise DataError(f"{path}: {'not an .npz file' if path.is_file() else 'there is no such file'}")
         with np.load(path, allow_pickle=False) as stored:
-            return {key: stored[key] for key in stored.files}
-    except (OSError, EOFError, ValueError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+            found = {key: stored[key] for key in stored.files}
+    # RuntimeError: an archive that is encrypted, or compressed in a way that Python does not know.
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        MemoryError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         if isinstance(error, DataError):
             raise
         if "allow_pickle" in str(error):
@@ -77,7 +89,11 @@ def _load_arrays(path: Path) -> dict[str, np.ndarray]:
                 f"{path}: holds an array of Python objects, which would need pickle, "
                 "and a pickle can run any program; store numbers, and class names as strings (dtype str)"
             ) from error
-        raise DataError(f"{path}: cannot be read as an .npz file ({error}); it is damaged") from error
+        raise DataError(
+            f"{path}: cannot be read as an .npz file ({error}); it is damaged or too large"
+        ) from error
+    # What lies in the archive but is no array comes as bytes.
+    return {key: array for key, array in found.items() if isinstance(array, np.ndarray)}
 
 
 def _take(arrays: dict[str, np.ndarray], x: str, y: str, path: Path) -> Split:
@@ -97,10 +113,6 @@ def _take(arrays: dict[str, np.ndarray], x: str, y: str, path: Path) -> Split:
             f"{path}: {x} has shape {images.shape}, its channels last; "
             f"store {x}.transpose(0, 3, 1, 2) instead"
         )
-    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
-        raise DataError(
-            f"{path}: {y} must be integers of shape (N,), got {labels.dtype} of shape {labels.shape}"
-        )
-    if len(images) != len(labels):
-        raise DataError(f"{path}: {len(images)} images in {x} but {len(labels)} labels in {y}")
-    return Split(images, labels.astype(np.int64))
+    split = Split(images, labels)
+    check_form(f"{path}: {x} and {y}", split)
+    return split

@@ -13,8 +13,9 @@ class GradientRow:
 
     error: the worst relative error.  index: where, or None for a projection; `analytic` and `numeric`
     are the two values compared there.  checked: how many of the array's `size` elements were compared;
-    kinks: how many were not, because the function bends right there.  problem: a sentence, empty if
-    the gradient is right.
+    kinks: how many were not, because the function bends right there.  nearby: how many, of those and of
+    those too small to measure, are right where all arrays are moved a little.  problem: a sentence, empty
+    if the gradient is right.
     """
 
     name: str
@@ -25,6 +26,7 @@ class GradientRow:
     analytic: float = math.nan
     numeric: float = math.nan
     kinks: int = 0
+    nearby: int = 0
     problem: str = ""
 
     @property
@@ -89,6 +91,8 @@ def _cells(row: GradientRow) -> tuple[str, ...]:
     remark = "ok" if row.ok else "WRONG"
     if row.kinks:
         remark += f", {row.kinks} at a kink"
+    if row.nearby:
+        remark += f", {row.nearby} compared nearby"
     numbers = (row.error, row.analytic, row.numeric)
     error, analytic, numeric = ("-" if math.isnan(x) else f"{x:.3g}" for x in numbers)
     where = "-" if row.index is None else str(row.index)

@@ -8,25 +8,23 @@ where outputs add up to a constant, as softmax's do, it makes every gradient 0.
 
 from __future__ import annotations
 
+import contextlib
 import copy
-import math
 import zlib
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 
 from plaingrad.insight.gradient_report import GradientReport, GradientRow
 from plaingrad.insight.gradient_subjects import Misfit, Subject, subject_of
+from plaingrad.insight.gradient_verdict import Finding, judge
+from plaingrad.insight.slopes import ROUNDING, Line, Slopes, outputs_around
 from plaingrad.model import Model
 from plaingrad.network import Layer
 
 Array = np.ndarray
 Method = Literal["elementwise", "projection"]
-
-# Rounding error of an output, relative to its size: some fifty units in the last place of a float64.
-_ROUNDING = 1e-14
 
 
 def relative_error(a: Any, b: Any) -> float:
@@ -47,7 +45,7 @@ def numeric_gradient(f: Callable[[Array], Any], x: Array, dout: Any = None, *, h
     weight = 1.0 if dout is None else np.asarray(dout)
     gradient = np.zeros(x.shape)
     for index in np.ndindex(x.shape):
-        down, up = _outputs_around(lambda: f(x), x, index, h)
+        down, up = outputs_around(lambda: f(x), x, index, h)
         gradient[index] = np.sum((up - down) * weight) / (2 * h)
     return gradient
 
@@ -98,8 +96,10 @@ def check_gradients(
     of them, or by no more than rounding explains, 10⁻¹⁴ · |L| / h: some 10⁻⁹, so that a gradient of
     10⁻¹⁰ does not fail.  Differences of a smooth function of ordinary size are exact to 10⁻⁷ or better,
     and a mistake in a derivation rarely stays below 10⁻³.  Where the function bends within the step,
-    as ReLU does at 0, the two one-sided slopes disagree, and the element is counted as a kink, not as
-    wrong: the derivative there is a convention.
+    as ReLU does at 0, the two one-sided slopes disagree, and any value between them is a convention.
+    Such an element counts as a kink, and is compared *nearby*: with all arrays moved by about 10⁴ h, and
+    the gradient claimed anew.  So is an array whose gradient drowns in rounding.  What cannot be compared
+    there either is a problem in the report, unless the gradient is 0 beside those of the other arrays.
 
     Gradients that are missing, misshapen or not finite, a loss that is not the same twice and arguments
     changed in place are problems in the report, not exceptions.  Raises TypeError for a call of none of
@@ -109,19 +109,37 @@ def check_gradients(
         raise ValueError(f'method must be "elementwise" or "projection", not {method!r}')
     # A stream of its own: data is often drawn by default_rng(0), and an upstream gradient equal to x
     # hides bugs, for xᵀ dout is then symmetric, and a mask by dout is a mask by x.
-    rng = np.random.default_rng((seed, zlib.crc32(b"check_gradients")))
-    rows: list[GradientRow] = []
+    stream = (seed, zlib.crc32(b"check_gradients"))
+    rng = np.random.default_rng(stream)
     with subject_of(subject, given, seed) as checked:
         claim = _claim(checked, rng)
-        if not claim.problems:
-            slopes = _Slopes(checked.output, claim.out, claim.dout, h, tolerance)
-            for name, array in checked.arrays.items():
-                if name in claim.gradients or checked.all_needed:
-                    rows.append(
-                        _row(name, array, claim.gradients.get(name), slopes, method, max_elements, rng)
-                    )
-    nothing = ("There is nothing to check: no array of floats has a gradient.",)
-    return GradientReport(method, tolerance, tuple(rows), claim.problems or (() if rows else nothing))
+        names = [name for name in checked.arrays if name in claim.gradients or checked.all_needed]
+        if claim.problems or not names:
+            nothing = ("There is nothing to check: no array of floats has a gradient.",)
+            return GradientReport(method, tolerance, (), claim.problems or nothing)
+        malformed = {
+            name: problem
+            for name in names
+            if (problem := _malformed(name, checked.arrays[name], claim.gradients.get(name)))
+        }
+        lines = {
+            name: _lines(checked.arrays[name], method, max_elements, rng)
+            for name in names
+            if name not in malformed
+        }
+        here = _findings(checked, claim, lines, h, tolerance)
+        left_open = {name: along for name, found in here.items() if (along := found.left_open())}
+        there: dict[str, Finding] = {}
+        if left_open:  # with the same upstream gradient, drawn once more
+            there = _findings_nearby(checked, left_open, h, tolerance, np.random.default_rng(stream))
+        rows = tuple(
+            GradientRow(name, array.size, problem=malformed[name])
+            if name in malformed
+            else judge(name, array, here[name], there.get(name))
+            for name, array in checked.arrays.items()
+            if name in names
+        )
+    return GradientReport(method, tolerance, rows)
 
 
 class _Claim(NamedTuple):
@@ -153,7 +171,7 @@ def _claim(subject: Subject, rng: np.random.Generator) -> _Claim:
     ]
     if not np.isfinite(out).all():
         problems.append("The output is not finite: there is no slope to compare with.")
-    elif not problems and not np.allclose(out, np.asarray(again, np.float64), rtol=1e-10, atol=_ROUNDING):
+    elif not problems and not np.allclose(out, np.asarray(again, np.float64), rtol=1e-10, atol=ROUNDING):
         problems.append(
             "Two calls on the same numbers give different outputs: make randomness a function of a seed."
         )
@@ -162,122 +180,63 @@ def _claim(subject: Subject, rng: np.random.Generator) -> _Claim:
     return _Claim(out, dout, gradients, tuple(problems))
 
 
-class _Line(NamedTuple):
-    """Where to move: array[where], along `direction`."""
-
-    array: Array
-    where: Any
-    direction: Any = 1.0
-
-
-class _Slopes(NamedTuple):
-    """Slopes of L = Σ out · dout around the present values, and whether an analytic value fits them."""
-
-    output: Callable[[], Any]
-    out: Array
-    dout: Array
-    h: float
-    tolerance: float
-
-    def one_sided(self, line: _Line, h: float) -> tuple[float, float]:
-        """The slopes of L along the line, below and above where it stands."""
-        down, up = _outputs_around(self.output, line.array, line.where, h * line.direction)
-        below, above = (self.out - down) * self.dout, (up - self.out) * self.dout
-        return float(np.sum(below)) / h, float(np.sum(above)) / h
-
-    def compare(self, analytic: float, line: _Line, typical: float = 0.0) -> tuple[float, float, bool]:
-        """The numeric value, the error relative to it or to `typical`, and whether a kink excuses it."""
-        slopes = self.one_sided(line, self.h)
-        numeric, error = self._error(analytic, slopes, self.h, typical)
-        if math.isnan(error):  # the output stops being finite within the step
-            return numeric, math.inf, False
-        if error <= self.tolerance:
-            return numeric, error, False
-        # A wrong gradient is as wrong at any step; where the function curves sharply, or bends more than
-        # once within the step, a shorter one is right.  Shorter still, and rounding would hide mistakes.
-        for h in (self.h / 10, self.h / 100):
-            finer, finer_error = self._error(analytic, self.one_sided(line, h), h, typical)
-            size = max(abs(analytic), abs(finer), typical)
-            if finer_error <= self.tolerance and abs(analytic - finer) <= 1e-4 * size:
-                return finer, finer_error, False
-        return numeric, error, self._is_kink(analytic, slopes, line, typical)
-
-    def _error(
-        self, analytic: float, slopes: tuple[float, float], h: float, typical: float
-    ) -> tuple[float, float]:
-        """The numeric value, and the error relative to it or to `typical`."""
-        numeric = (slopes[0] + slopes[1]) / 2
-        # Smaller values are compared as if they were this size: their difference may be rounding.
-        smallest = self._rounding(h) / self.tolerance
-        return numeric, abs(analytic - numeric) / max(abs(analytic), abs(numeric), typical, smallest)
-
-    def _is_kink(self, analytic: float, slopes: tuple[float, float], line: _Line, typical: float) -> bool:
-        """Whether a bend explains why `analytic` does not fit the slopes below and above.
-
-        A step a tenth as long tells: it shrinks the gap between the slopes tenfold if the function is
-        merely curved, leaves it if the function bends right here, and closes it if the function bends
-        nearby; then the analytic value must fit the finer slopes, and lie between the coarser ones.
-        """
-        finer = self.one_sided(line, self.h / 10)
-        slack = max(self.tolerance * max(abs(analytic), typical), self._rounding(self.h / 10))
-        gap, finer_gap = abs(slopes[1] - slopes[0]), abs(finer[1] - finer[0])
-        if finer_gap > max(gap / 2, 2 * slack):
-            return True
-        return all(min(pair) - slack <= analytic <= max(pair) + slack for pair in (slopes, finer))
-
-    def _rounding(self, h: float) -> float:
-        """What a difference quotient may be off by because outputs are rounded."""
-        return _ROUNDING * max(1.0, float(np.sum(np.abs(self.out * self.dout)))) / h
+@contextlib.contextmanager
+def _moved(arrays: Iterable[Array], by: float, rng: np.random.Generator) -> Iterator[None]:
+    """Inside, all arrays are a little away from where they were, in place; afterwards as they were."""
+    kept = [(array, array.copy()) for array in arrays]
+    try:
+        for array, values in kept:
+            array[...] = values + by * rng.standard_normal(array.shape)
+        yield
+    finally:
+        for array, values in kept:
+            array[...] = values
 
 
-def _row(
-    name: str,
-    array: Array,
-    claimed: Any,
-    slopes: _Slopes,
-    method: Method,
-    limit: int,
+def _findings(
+    subject: Subject, claim: _Claim, lines: Mapping[str, Sequence[Line]], h: float, tolerance: float
+) -> dict[str, Finding]:
+    """The comparisons along the lines of each array, with the claim made where the arrays are now."""
+    slopes = Slopes(subject.output, claim.out, claim.dout, h, tolerance)
+    gradients = {
+        name: np.asarray(gradient, dtype=np.float64)
+        for name, gradient in claim.gradients.items()
+        if not _malformed(name, subject.arrays[name], gradient)
+    }
+    overall = max((float(np.max(np.abs(g), initial=0.0)) for g in gradients.values()), default=0.0)
+    return {name: Finding.of(slopes, gradients[name], along, overall) for name, along in lines.items()}
+
+
+def _findings_nearby(
+    subject: Subject,
+    lines: Mapping[str, Sequence[Line]],
+    h: float,
+    tolerance: float,
     rng: np.random.Generator,
-) -> GradientRow:
-    if problem := _malformed(name, array, claimed):
-        return GradientRow(name, array.size, problem=problem)
-    gradient = np.asarray(claimed, dtype=np.float64)
+) -> dict[str, Finding]:
+    """The same with all arrays moved by about ten thousand steps; {} if the function is not defined there."""
+    undefined = contextlib.suppress(ValueError, ArithmeticError)
+    moves = rng.spawn(1)[0]
+    with undefined, np.errstate(all="ignore"), _moved(subject.arrays.values(), 1e4 * h, moves):
+        claim = _claim(subject, rng)
+        sound = not any(_malformed(name, subject.arrays[name], claim.gradients.get(name)) for name in lines)
+        if not claim.problems and sound:
+            return _findings(subject, claim, lines, h, tolerance)
+    return {}
+
+
+def _lines(array: Array, method: Method, limit: int, rng: np.random.Generator) -> list[Line]:
+    """Where to move the array: each element, or `limit` of them; or one direction for all.
+
+    The direction's elements are about ±1/√n, so that each element of the array counts; not exactly, for
+    gradients that add up to 0, as of biases before a softmax, have no slope at all along (1, 1, 1).
+    """
     if method == "projection":
-        return _projected(name, array, gradient, slopes, rng)
+        signs = rng.choice((-1.0, 1.0), size=array.shape)
+        return [Line(array, ..., signs * rng.uniform(0.5, 1.5, array.shape) / max(1, array.size) ** 0.5)]
     every = np.arange(array.size)
     chosen = every if array.size <= limit else np.sort(rng.choice(every, limit, replace=False))
-    row, kinks = GradientRow(name, array.size, checked=len(chosen), error=0.0), 0
-    for position in chosen:
-        index = tuple(map(int, np.unravel_index(position, array.shape)))
-        analytic = float(gradient[index])
-        numeric, error, kink = slopes.compare(analytic, _Line(array, index))
-        kinks += kink
-        if not kink and (row.index is None or error > row.error):
-            row = replace(row, error=error, index=index, analytic=analytic, numeric=numeric)
-    problem = ""
-    if row.error > slopes.tolerance:
-        problem = _disagreement(f"At {row.index} the gradient of {name}", row.analytic, row.numeric)
-    return replace(row, checked=len(chosen) - kinks, kinks=kinks, problem=problem)
-
-
-def _projected(
-    name: str, array: Array, gradient: Array, slopes: _Slopes, rng: np.random.Generator
-) -> GradientRow:
-    """Compare ⟨gradient, v⟩ with the slope along v, whose elements are ±1/√n: each weighs the same."""
-    v = rng.choice((-1.0, 1.0), size=array.shape) / max(1, array.size) ** 0.5
-    analytic = float(np.sum(gradient * v))
-    # ⟨gradient, v⟩ may come out near 0 by chance; this is its size on average over v.
-    typical = float(np.linalg.norm(gradient)) / max(1, array.size) ** 0.5
-    numeric, error, kink = slopes.compare(analytic, _Line(array, ..., v), typical)
-    problem = ""
-    if error > slopes.tolerance and not kink:
-        problem = _disagreement(f"Along a random direction the gradient of {name}", analytic, numeric)
-    checked = 0 if kink else array.size
-    return GradientRow(name, array.size, checked, error, None, analytic, numeric, int(kink), problem)
-
-
-def _disagreement(what: str, analytic: float, numeric: float) -> str:
-    return f"{what} is {analytic:.6g}, but the differences say {numeric:.6g}."
+    return [Line(array, tuple(map(int, np.unravel_index(i, array.shape)))) for i in chosen]
 
 
 def _malformed(name: str, array: Array, claimed: Any) -> str:
@@ -297,15 +256,3 @@ def _malformed(name: str, array: Array, claimed: Any) -> str:
             f"The gradient of {name} is {gradient[first]} at {first}; {len(wrong)} elements are not finite."
         )
     return ""
-
-
-def _outputs_around(output: Callable[[], Any], array: Array, where: Any, by: Any) -> tuple[Array, Array]:
-    """The outputs with array[where] moved down and up by `by`; afterwards the array is as it was."""
-    kept = array[where].copy()
-    try:
-        array[where] = kept - by
-        down = np.array(output())  # a copy, for `output` may use its memory again
-        array[where] = kept + by
-        return down, np.array(output())
-    finally:
-        array[where] = kept

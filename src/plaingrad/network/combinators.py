@@ -22,6 +22,7 @@ class Sequential(Combinator):
     layers: tuple[Layer, ...]
 
     def __init__(self, *layers: Layer, name: str = "") -> None:
+        _require_layers("Sequential", layers)
         object.__setattr__(self, "layers", layers)
         object.__setattr__(self, "name", name)
 
@@ -141,6 +142,7 @@ class Branch(Combinator):
             raise ValueError(f'Branch joins by "concatenate" or "add", not {join!r}')
         if not paths:
             raise ValueError("Branch needs at least one path")
+        _require_layers("Branch", paths)
         object.__setattr__(self, "paths", paths)
         object.__setattr__(self, "join", join)
         object.__setattr__(self, "name", name)
@@ -190,3 +192,9 @@ class Branch(Combinator):
             dpath = run.backward(path, own, path_cache, needs_dx=needs_dx)
             dx = dpath if dx is None else dx + dpath
         return dx if needs_dx else None
+
+
+def _require_layers(what: str, layers: tuple[Layer, ...]) -> None:
+    for layer in layers:
+        if not isinstance(layer, Layer):
+            raise TypeError(f"{what} takes layers, such as ReLU(), got {layer!r}")

@@ -7,6 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
+from plaingrad.errors import check_ranges
+
 
 class Normals(Protocol):
     """What initialisers draw from: a NumPy Generator, a RandomState, or the module `np.random` itself."""
@@ -29,6 +31,9 @@ class Normal:
     """Normal with standard deviation `std`, whatever the shape: the coursework's weight scale."""
 
     std: float = 1e-2
+
+    def __post_init__(self) -> None:
+        check_ranges(self, not_negative=("std",))
 
     def __call__(self, rng: Normals, shape: tuple[int, ...], fan_in: int, fan_out: int) -> np.ndarray:
         """The weight, float64."""

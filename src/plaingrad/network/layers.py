@@ -35,8 +35,10 @@ class Affine(Layer):
     has_parameters = True
 
     def __post_init__(self) -> None:
-        if self.units < 1:
-            raise ShapeError(f"{self.name or self.kind} needs at least one unit, got {self.units}")
+        if not isinstance(self.units, int | np.integer) or self.units < 1:
+            raise ShapeError(
+                f"{self.name or self.kind} needs a whole number of units, at least one, got {self.units}"
+            )
 
     def output_shape(self, shape: Shape) -> Shape:
         """(units,)."""

@@ -47,6 +47,14 @@ class Network:
         rng: Normals | None = None,
     ) -> None:
         self.input_shape: Shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
+        if not all(isinstance(n, int | np.integer) and n > 0 for n in self.input_shape):
+            raise ShapeError(f"input_shape must hold whole numbers above 0, got {self.input_shape}")
+        if not isinstance(layers, Layer):
+            raise TypeError(f"layers must be a Layer, such as Sequential(...), got {layers!r}")
+        if not np.issubdtype(dtype, np.floating):
+            raise TypeError(f"dtype must be a floating type such as numpy.float32, got {dtype!r}")
+        if not 0 <= reg < np.inf:
+            raise ValueError(f"reg must be 0 or more, got {reg}")
         self.layers = layers.named(_Namer())
         self.objective = objective or SoftmaxCrossEntropy()
         self.reg, self.seed, self.step = reg, seed, 0
@@ -196,6 +204,8 @@ class Network:
 
     def _input(self, X: Array) -> Array:
         X = np.asarray(X, dtype=self.dtype)
+        if X.ndim and not len(X):
+            raise ShapeError("the batch X is empty; give it at least one sample")
         if X.shape[1:] != self.input_shape:
             raise ShapeError(
                 f"the network expects X of shape (N, {', '.join(map(str, self.input_shape))}), "

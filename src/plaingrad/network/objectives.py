@@ -29,6 +29,10 @@ class Objective(ABC):
 
 def check_labels(scores: Array, y: Array) -> None:
     """Raise if y (N,) are not class numbers of scores (N, C): a wrong label would train in silence."""
+    if scores.ndim != 2:
+        raise ShapeError(
+            f"the network must end in scores (N, C), got {tuple(scores.shape)}: put Flatten() before its end"
+        )
     count, classes = scores.shape
     if y.shape != (count,):
         raise ShapeError(f"{count} samples need labels of shape ({count},), got {tuple(y.shape)}")

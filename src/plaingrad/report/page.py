@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import os
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
+from plaingrad.checkpoint import write_whole
 from plaingrad.errors import RunError
 from plaingrad.report import figures
 from plaingrad.run_folder import RunFolder
@@ -18,13 +18,8 @@ from plaingrad.run_folder import RunFolder
 def write_page(run: str | Path) -> Path:
     """Write `report.html`, whole or not at all."""
     folder = RunFolder.open(run)
-    page = render(folder)
-    temporary = folder.report_file.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        temporary.write_text(page, "utf-8")
-        os.replace(temporary, folder.report_file)
-    finally:
-        temporary.unlink(missing_ok=True)
+    # A folder's name need not be text: what is not is escaped.
+    write_whole(folder.report_file, render(folder).encode("utf-8", "backslashreplace"))
     return folder.report_file
 
 

@@ -9,8 +9,7 @@ import numpy as np
 
 from plaingrad.callbacks import Callback, EpochRecord
 from plaingrad.course.classifiers.base import CourseNetwork
-from plaingrad.course.loop import CourseLoop
-from plaingrad.data import as_dataset
+from plaingrad.course.loop import CourseLoop, dataset
 from plaingrad.optim import SGD
 
 __all__ = ["TwoLayerNet"]
@@ -67,7 +66,7 @@ class TwoLayerNet(CourseNetwork):
                 predict=self.predict,
                 first_non_finite=self.first_non_finite,
             ),
-            as_dataset({"X_train": X, "y_train": y, "X_val": X_val, "y_val": y_val}),
+            dataset(X, y, X_val, y_val),
             batch_size=batch_size,
             iterations=num_iters,
             rule=SGD(lr=learning_rate),

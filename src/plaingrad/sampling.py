@@ -1,0 +1,41 @@
+"""Which samples a step sees: functions from the step to indices, of seed and position alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+Sampler = Callable[[int], np.ndarray]
+
+# Told apart from the other draws that start from the same seed.
+_STREAM = 2
+
+
+def shuffled(count: int, size: int, seed: int) -> Sampler:
+    """Batches of `size` out of `count` samples in an order that is new in each epoch of ⌊count/size⌋ steps.
+
+    What does not fill a batch is left out of that epoch.
+    """
+    steps = count // size
+    order: dict[int, np.ndarray] = {}  # of the present epoch
+
+    def sample(step: int) -> np.ndarray:
+        epoch, position = divmod(step, steps)
+        if epoch not in order:
+            order.clear()
+            order[epoch] = np.random.default_rng((seed, _STREAM, epoch)).permutation(count)
+        return order[epoch][position * size : (position + 1) * size]
+
+    return sample
+
+
+def with_replacement(count: int, size: int, seed: int) -> Sampler:
+    """Batches of `size` samples, each drawn from all `count`."""
+    return lambda step: np.random.default_rng((seed, _STREAM, step)).integers(count, size=size)
+
+
+SAMPLERS: dict[str, Callable[[int, int, int], Sampler]] = {
+    "shuffle": shuffled,
+    "replacement": with_replacement,
+}
