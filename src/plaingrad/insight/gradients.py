@@ -93,13 +93,15 @@ def check_gradients(
     evaluations.  h: the step.  seed: of the upstream gradient, the directions, the choice of elements.
 
     An element passes if analytic and numeric value differ by no more than `tolerance` times the larger
-    of them, or by no more than rounding explains, 10⁻¹⁴ · |L| / h: some 10⁻⁹, so that a gradient of
-    10⁻¹⁰ does not fail.  Differences of a smooth function of ordinary size are exact to 10⁻⁷ or better,
-    and a mistake in a derivation rarely stays below 10⁻³.  Where the function bends within the step,
-    as ReLU does at 0, the two one-sided slopes disagree, and any value between them is a convention.
-    Such an element counts as a kink, and is compared *nearby*: with all arrays moved by about 10⁴ h, and
-    the gradient claimed anew.  So is an array whose gradient drowns in rounding.  What cannot be compared
-    there either is a problem in the report, unless the gradient is 0 beside those of the other arrays.
+    of them, or by no more than rounding explains, 10⁻¹⁴ · |L| / h: some 10⁻⁹, so that beside larger
+    ones a gradient of 10⁻¹⁰ does not fail.  Differences of a smooth function of ordinary size are exact
+    to 10⁻⁷ or better, and a mistake in a derivation rarely stays below 10⁻³.
+
+    Where the function bends within the step, as ReLU does at 0, the two one-sided slopes disagree, and
+    any value between them is a convention.  Such an element counts as a kink, and is compared *nearby*:
+    with all arrays moved by about 10⁴ h, and the gradient claimed anew.  So is an array whose gradient
+    drowns in rounding.  What cannot be compared there either is a problem in the report, unless the
+    gradient is 0 beside those of the other arrays.
 
     Gradients that are missing, misshapen or not finite, a loss that is not the same twice and arguments
     changed in place are problems in the report, not exceptions.  Raises TypeError for a call of none of

@@ -64,17 +64,9 @@ def accuracy_curves(records: Sequence[EpochRecord], steps_per_epoch: float) -> b
             (e, r.val_accuracy) for e, r in zip(epochs, records, strict=True) if r.val_accuracy is not None
         ]
         if val:
-            axes.plot(*zip(*val, strict=True), color=ORANGE, marker=mark, ms=3, label="validation")
-            best = max(val, key=lambda point: point[1])
-            axes.annotate(
-                f"best {best[1]:.1%}",
-                best,
-                xytext=(-2, -16),
-                textcoords="offset points",
-                ha="right",
-                color=ORANGE,
-                fontsize=9,
-            )
+            best = max(accuracy for _, accuracy in val)
+            label = f"validation, best {best:.1%}"
+            axes.plot(*zip(*val, strict=True), color=ORANGE, marker=mark, ms=3, label=label)
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
         axes.legend(frameon=False, loc="lower right")
         return _svg(figure)
