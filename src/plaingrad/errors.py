@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from numbers import Integral, Real
+from typing import Any
 
 
 class PlaingradError(Exception):
@@ -80,6 +82,25 @@ def check_ranges(
             if value is not None and not (math.isfinite(value) and holds(value)):
                 finite = "" if math.isfinite(value) else "finite and "
                 raise ValueError(f"{type(settings).__name__}: {name} must be {finite}{what}, got {value}")
+
+
+def require_count(name: str, value: Any, least: int) -> None:
+    """Raise RecipeError unless `value` is a whole number, `least` or more, or None."""
+    whole = isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
+    if value is not None and not whole:
+        raise RecipeError(f"{name} must be a whole number, {least} or more, got {value!r}")
+
+
+def require_number(name: str, value: Any, holds: Callable[[float], bool], what: str) -> None:
+    """Raise RecipeError unless `value` is a number that `holds`, which `what` says in words, or None."""
+    if value is not None and not (isinstance(value, Real) and holds(float(value))):
+        raise RecipeError(f"{name} must be a number {what}, got {value!r}")
+
+
+def require_kind(name: str, value: Any, kind: Any, example: str) -> None:
+    """Raise RecipeError unless `value` is an instance of `kind`, or None."""
+    if value is not None and not isinstance(value, kind):
+        raise RecipeError(f"{name} must be an object {example}, got {value!r}")
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

@@ -12,8 +12,8 @@ import numpy as np
 from plaingrad.data import Dataset, Normalization, Split, read_image
 from plaingrad.errors import DataError, RunError
 from plaingrad.network import Network
-from plaingrad.recipe import DataSettings
 from plaingrad.run_folder import RunFolder, Warn, silent
+from plaingrad.settings import DataSettings
 
 BATCH = 500
 

@@ -15,7 +15,8 @@ from plaingrad.data import Normalization
 from plaingrad.errors import CheckpointError, RunError
 from plaingrad.history import History
 from plaingrad.network import Network
-from plaingrad.recipe import Recipe, check
+from plaingrad.recipe import check
+from plaingrad.settings import Recipe
 
 Warn = Callable[[str], None]
 

@@ -11,7 +11,15 @@ import numpy as np
 
 from plaingrad.callbacks import Callback, EpochRecord
 from plaingrad.data import Dataset, Split, as_dataset
-from plaingrad.errors import NonFiniteError, RecipeError, ShapeError, suggestion
+from plaingrad.errors import (
+    NonFiniteError,
+    RecipeError,
+    ShapeError,
+    require_count,
+    require_kind,
+    require_number,
+    suggestion,
+)
 from plaingrad.interruption import Interruption
 from plaingrad.model import Model
 from plaingrad.network import FlatDict
@@ -61,22 +69,22 @@ class Solver:
         train_samples: int = 1000,
         callbacks: Iterable[Callback] = (),
     ) -> None:
-        _check_kind("rule", rule, Rule, "such as plaingrad.SGD(1e-2)")
-        _check_kind("schedule", schedule, Callable, "such as plaingrad.Cosine()")
-        _check_number("epochs", epochs, lambda n: 0 < n < math.inf, "above 0")
-        _check_count("iterations", iterations, 0)
-        _check_count("batch_size", batch_size, 1)
-        _check_count("patience", patience, 1)
-        _check_count("train_samples", train_samples, 1)
-        _check_count("seed", seed, 0)
-        _check_number("clip_norm", clip_norm, lambda n: n > 0, "above 0")
+        require_kind("rule", rule, Rule, "such as plaingrad.SGD(1e-2)")
+        require_kind("schedule", schedule, Callable, "such as plaingrad.Cosine()")
+        require_number("epochs", epochs, lambda n: 0 < n < math.inf, "above 0")
+        require_count("iterations", iterations, 0)
+        require_count("batch_size", batch_size, 1)
+        require_count("patience", patience, 1)
+        require_count("train_samples", train_samples, 1)
+        require_count("seed", seed, 0)
+        require_number("clip_norm", clip_norm, lambda n: n > 0, "above 0")
         self.model, self.data = model, as_dataset(data)
         self.rule, self.schedule = rule or SGD(), schedule or Constant()
         self.batch_size, self.seed = batch_size, seed
         self.clip_norm, self.patience, self.train_samples = clip_norm, patience, train_samples
         self.callbacks = list(callbacks)
         for callback in self.callbacks:
-            _check_kind("a callback", callback, Callback, "derived from plaingrad.Callback")
+            require_kind("a callback", callback, Callback, "derived from plaingrad.Callback")
         count = len(self.data.train)
         self.steps_per_epoch = max(count // batch_size, 1)
         self.total_steps = max(1, round(epochs * self.steps_per_epoch)) if iterations is None else iterations
@@ -296,20 +304,3 @@ def _put(target: MutableMapping[str, Any], values: Mapping[str, Array]) -> None:
         target.assign(values)
     else:
         target.update({name: value.copy() for name, value in values.items()})
-
-
-def _check_count(name: str, value: Any, least: int) -> None:
-    if value is not None and (
-        not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least
-    ):
-        raise RecipeError(f"{name} must be a whole number, {least} or more, got {value!r}")
-
-
-def _check_number(name: str, value: Any, holds: Callable[[float], bool], what: str) -> None:
-    if value is not None and (not isinstance(value, int | float | np.number) or not holds(float(value))):
-        raise RecipeError(f"{name} must be a number {what}, got {value!r}")
-
-
-def _check_kind(name: str, value: Any, kind: Any, example: str) -> None:
-    if value is not None and not isinstance(value, kind):
-        raise RecipeError(f"{name} must be an object {example}, got {value!r}")

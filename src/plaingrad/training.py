@@ -16,9 +16,9 @@ from plaingrad.data import Dataset
 from plaingrad.errors import Interrupted, NonFiniteError, RunError
 from plaingrad.insight import GradientReport, check_gradients
 from plaingrad.network import Network
-from plaingrad.recipe import Recipe
 from plaingrad.recorder import Recorder
 from plaingrad.run_folder import RunFolder, Warn, silent
+from plaingrad.settings import Recipe
 from plaingrad.solver import Solver
 
 

@@ -13,16 +13,16 @@ import pytest
 from docs.pages import code, read, section, table
 from plaingrad.errors import RecipeError
 from plaingrad.optim import RULES
-from plaingrad.recipe import (
+from plaingrad.recipe import check
+from plaingrad.schedules import SCHEDULES
+from plaingrad.settings import (
     DataSettings,
     FullyConnectedSettings,
     NetworkSettings,
     Recipe,
     TrainingSettings,
     TwoLayerSettings,
-    check,
 )
-from plaingrad.schedules import SCHEDULES
 
 PAGE = read("recipes.md")
 SECTIONS = {"data", "network", "optimizer", "schedule", "training"}

@@ -1,149 +1,26 @@
-"""Published experiments, run again under their protocol: published beside measured.
+"""The experiments of the first two courseworks, S1 and S2, on CIFAR-10; docs/experiments.md tells the protocols.
 
-Each was printed in a student's or a course's report on CIFAR-10; docs/experiments.md tells the
-protocols.  The images are the report's: the first so many train, the next 1,000 validate, the first
-1,000 of the test batch test, and the training mean image is subtracted.
+The images are the reports': the first so many train, the next 1,000 validate, the first 1,000 of the
+test batch test, and the training mean image is subtracted.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from statistics import mean
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from plaingrad.data import Dataset, load_data
-from plaingrad.errors import NonFiniteError, RecipeError, suggestion
+from plaingrad.errors import NonFiniteError
 from plaingrad.network import FullyConnectedNet, Network, Normal, TwoLayerNet
 from plaingrad.optim import SGD, Adam, Momentum, RMSProp, Rule
+from plaingrad.reproduce.outcome import Experiment, Published
 from plaingrad.schedules import Exponential
 from plaingrad.solver import Solver
-
-# How a measured value is judged: an accuracy should be as high as published, an epoch as early, a loss
-# as close, the loss of one batch as low; "shown" values are side results that no one claims.
-Kind = Literal["accuracy", "epoch", "loss", "batch loss", "shown"]
-
-# Two standard deviations of the loss of one batch of 200, as seen over steps 850 to 950 of S1-a.
-_BATCH_LOSS_SPREAD = 0.08
-
-
-@dataclass(frozen=True)
-class Published:
-    """A number that a report printed, and how a measured one is held against it.
-
-    `samples` is the number of images an accuracy was measured on.
-    """
-
-    name: str
-    value: float
-    kind: Kind = "accuracy"
-    samples: int = 1000
-
-    def verdict(self, measured: Sequence[float]) -> str:
-        """In a word: beaten, matched or below (a loss to be close to: matched or off).
-
-        An accuracy matches within two standard errors of a share of so many images, of both reports'.
-        """
-        average = mean(measured)
-        if self.kind == "shown":
-            return ""
-        if self.kind == "loss":
-            return "matched" if abs(average - self.value) <= 1e-3 * self.value else "off"
-        if self.kind == "batch loss":
-            near = average <= self.value + _BATCH_LOSS_SPREAD
-            return "beaten" if average < self.value else "matched" if near else "below"
-        if self.kind == "epoch":
-            return "beaten" if average < self.value else "matched" if average <= 20 else "below"
-        variance = self.value * (1 - self.value) / self.samples
-        error = math.sqrt(variance + variance / len(measured))
-        if average >= self.value:
-            return "beaten" if average > self.value else "matched"
-        return "matched" if average >= self.value - 2 * error else "below"
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """A published experiment: `measure(data_dir, seed)` gives one value for each of `published`, by name."""
-
-    id: str
-    title: str
-    published: tuple[Published, ...]
-    measure: Callable[[str | None, int], dict[str, float]]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What an experiment gave: for each published number the values of all seeds."""
-
-    experiment: Experiment
-    measured: dict[str, list[float]]
-    seconds: float
-
-    @property
-    def ok(self) -> bool:
-        """Whether every claim was matched or beaten."""
-        return not any(
-            p.verdict(self.measured[p.name]) in ("below", "off") for p in self.experiment.published
-        )
-
-    def rows(self) -> Iterator[tuple[str, ...]]:
-        """Rows for a table: id, quantity, published, measured (mean, and range over seeds), verdict, seconds."""
-        for i, p in enumerate(self.experiment.published):
-            values = self.measured[p.name]
-            form = "{:.0f}" if p.kind == "epoch" else "{:.4f}" if "loss" in p.kind else "{:.3f}"
-            shown = form.format(mean(values))
-            if len(values) > 1:
-                shown += f" ({form.format(min(values))}–{form.format(max(values))})"
-            first = i == 0
-            yield (
-                self.experiment.id if first else "",
-                p.name,
-                form.format(p.value),
-                shown,
-                p.verdict(values),
-                f"{self.seconds:.1f}" if first else "",
-            )
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain values."""
-        return {
-            "id": self.experiment.id,
-            "title": self.experiment.title,
-            "ok": self.ok,
-            "seconds": round(self.seconds, 2),
-            "quantities": [
-                {
-                    "name": p.name,
-                    "published": p.value,
-                    "measured": self.measured[p.name],
-                    "verdict": p.verdict(self.measured[p.name]) or None,
-                }
-                for p in self.experiment.published
-            ],
-        }
-
-
-def chosen(ids: Iterable[str]) -> list[Experiment]:
-    """The experiments with these ids, all of them for none.  Raises RecipeError for one that does not exist."""
-    unknown = [id for id in ids if id not in EXPERIMENTS]
-    if unknown:
-        raise RecipeError(f"there is no experiment {unknown[0]!r}; {suggestion(unknown[0], EXPERIMENTS)}")
-    return [EXPERIMENTS[id] for id in ids] or list(EXPERIMENTS.values())
-
-
-def run(experiment: Experiment, *, seeds: int = 1, data_dir: str | None = None) -> Outcome:
-    """Run an experiment with the seeds 0, 1, ..."""
-    cifar10(data_dir, 49_000)  # reading the images is not part of the time
-    started = time.perf_counter()
-    runs = [experiment.measure(data_dir, seed) for seed in range(seeds)]
-    measured = {p.name: [own[p.name] for own in runs] for p in experiment.published}
-    return Outcome(experiment, measured, time.perf_counter() - started)
 
 
 @lru_cache(maxsize=2)
@@ -278,7 +155,7 @@ def _s2e(data_dir: str | None, seed: int) -> dict[str, float]:
     return {"best validation accuracy": best, "its test accuracy": test}
 
 
-_BY_ID = (
+EXPERIMENTS = (
     Experiment(
         "S1-a",
         "two-layer network, lr 1e-4, reg 0.25, 1,000 steps on 49,000 images",
@@ -360,4 +237,3 @@ _BY_ID = (
         _s2e,
     ),
 )
-EXPERIMENTS: dict[str, Experiment] = {experiment.id: experiment for experiment in _BY_ID}

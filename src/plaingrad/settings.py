@@ -1,0 +1,223 @@
+"""The settings of a recipe: what each section may say, and what is built from it."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field
+
+from plaingrad.data import SOURCES, Dataset, load_data
+from plaingrad.errors import RecipeError, suggestion
+from plaingrad.network import (
+    FullyConnectedNet,
+    He,
+    Hinge,
+    Network,
+    Normal,
+    Objective,
+    SoftmaxCrossEntropy,
+    TwoLayerNet,
+    Xavier,
+)
+from plaingrad.optim import RULES, Rule
+from plaingrad.schedules import SCHEDULES, Schedule, Warmup
+
+Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Strength = Annotated[float, Field(ge=0)]
+
+
+class Section(BaseModel):
+    """Base of all sections: unknown fields are errors, numbers must be finite, values stay as they were set."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
+
+
+class DataSettings(Section):
+    """Which images, how many, and how pixels become numbers."""
+
+    name: str = "digits"
+    path: str | None = None
+    train: Count | None = None
+    validation: Annotated[int, Field(ge=0)] | None = None
+    test: Count | None = None
+    normalize: Literal["none", "mean-image", "unit", "symmetric", "channels", "standard"] = "standard"
+    image_size: tuple[Count, Count] | None = Field(default=None, strict=False)
+
+    def absolute(self) -> DataSettings:
+        """The same data named in full, so that a run's recipe is right from any folder."""
+        name, path = self.name, self.path
+        if name not in SOURCES and path is None and Path(name).exists():
+            name, path = ("images" if Path(name).is_dir() else "npz"), name
+        return self.model_copy(update={"name": name, "path": path and str(Path(path).absolute())})
+
+    def build(self) -> Dataset:
+        """The data set, normalised.  Raises DataError if it is not there or damaged."""
+        data = load_data(
+            self.name,
+            self.path,
+            train=self.train,
+            validation=self.validation,
+            test=self.test,
+            size=self.image_size,
+        )
+        return data.normalized(self.normalize)
+
+
+class NetworkSettings(Section):
+    """What all networks share: the objective and the L2 strength."""
+
+    loss: Literal["softmax", "hinge"] = "softmax"
+    label_smoothing: Share = 0.0
+    reg: Strength = 0.0
+
+    def objective(self) -> Objective:
+        """The loss."""
+        return SoftmaxCrossEntropy(self.label_smoothing) if self.loss == "softmax" else Hinge()
+
+
+class TwoLayerSettings(NetworkSettings):
+    """affine – ReLU – affine."""
+
+    name: Literal["two-layer"]
+    hidden: Count = 50
+    std: Annotated[float, Field(gt=0)] = 1e-3
+
+    def build(self, input_shape: tuple[int, ...], classes: int, seed: int, dtype: str) -> Network:
+        """The network for samples of `input_shape` in so many classes."""
+        return TwoLayerNet(
+            self.hidden,
+            input_shape=input_shape,
+            classes=classes,
+            std=self.std,
+            reg=self.reg,
+            objective=self.objective(),
+            seed=seed,
+            dtype=dtype,
+        )
+
+
+class FullyConnectedSettings(NetworkSettings):
+    """Any number of affine layers, with normalisation and dropout if wanted."""
+
+    name: Literal["fully-connected"]
+    hidden: list[Count] = [100, 100]
+    activation: Literal["relu", "leaky-relu", "elu", "sigmoid", "tanh", "gelu", "silu"] = "relu"
+    normalization: Literal["none", "batchnorm", "layernorm"] = "none"
+    dropout: Share = 0.0
+    init: Literal["he", "xavier", "normal"] = "he"
+    std: Annotated[float, Field(gt=0)] = 1e-2
+
+    def build(self, input_shape: tuple[int, ...], classes: int, seed: int, dtype: str) -> Network:
+        """The network for samples of `input_shape` in so many classes."""
+        return FullyConnectedNet(
+            self.hidden,
+            input_shape=input_shape,
+            classes=classes,
+            activation=self.activation,
+            normalization=None if self.normalization == "none" else self.normalization,
+            dropout=self.dropout,
+            weight_init={"he": He(), "xavier": Xavier(), "normal": Normal(self.std)}[self.init],
+            reg=self.reg,
+            objective=self.objective(),
+            seed=seed,
+            dtype=dtype,
+        )
+
+
+class TrainingSettings(Section):
+    """How long and in what portions."""
+
+    epochs: Annotated[float, Field(gt=0)] = 10
+    iterations: Count | None = None
+    batch_size: Count = 100
+    sampling: Literal["shuffle", "replacement"] = "shuffle"
+    clip_norm: Annotated[float, Field(gt=0)] | None = None
+    patience: Count | None = None
+    train_samples: Count = 1000
+    checkpoint_seconds: Strength = 5.0
+    dtype: Literal["float32", "float64"] = "float32"
+
+
+class Recipe(Section):
+    """Everything a run needs."""
+
+    name: Annotated[str, Field(pattern=r"^[^/\\\x00.][^/\\\x00]*$")] = "recipe"
+    description: str = ""
+    seed: Annotated[int, Field(ge=0)] = 0
+    data: DataSettings = DataSettings()
+    network: Annotated[TwoLayerSettings | FullyConnectedSettings, Field(discriminator="name")]
+    optimizer: dict[str, Any] = {"name": "adam"}
+    schedule: dict[str, Any] = {"name": "constant"}
+    training: TrainingSettings = TrainingSettings()
+
+    def build(self, input_shape: tuple[int, ...], classes: int, *, dtype: str | None = None) -> Network:
+        """The network, with its initial weights, for samples of `input_shape` in so many classes."""
+        return self.network.build(input_shape, classes, self.seed, dtype or self.training.dtype)
+
+    @property
+    def digest(self) -> str:
+        """A digest of all that decides how training goes: not of names, nor of where the data lies."""
+        kinds = f"{self.optimizer['name']} {self.rule()} {self.learning_rate_schedule()}"
+        named = {"name", "description", "optimizer", "schedule"}
+        rest = self.model_dump_json(exclude=dict.fromkeys(named, True) | {"data": {"name", "path"}})
+        return hashlib.sha256(f"{kinds} {rest}".encode()).hexdigest()
+
+    def rule(self) -> Rule:
+        """The update rule of [optimizer]."""
+        return _chosen("optimizer", self.optimizer, RULES)
+
+    def learning_rate_schedule(self) -> Schedule:
+        """The schedule of [schedule], after a linear warm-up of `warmup` epochs if there is one."""
+        settings = dict(self.schedule)
+        warmup = settings.pop("warmup", 0)
+        if not isinstance(warmup, int | float) or isinstance(warmup, bool) or not 0 <= warmup < math.inf:
+            raise RecipeError(f"schedule.warmup must be a number of epochs, 0 or more, got {warmup!r}")
+        schedule = _chosen("schedule", settings, SCHEDULES)
+        return Warmup(warmup, then=schedule) if warmup else schedule
+
+    def to_toml(self, **more: Any) -> str:
+        """This recipe, every default written out, and tables of `more` facts about the run."""
+        written = _without_none(self.model_dump())
+        for section, chosen in (("optimizer", self.rule()), ("schedule", _chosen_schedule(self))):
+            written[section] |= {f.name: getattr(chosen, f.name) for f in fields(chosen)}  # type: ignore[arg-type]
+        return tomli_w.dumps(written | more)
+
+
+def _chosen(section: str, settings: Mapping[str, Any], choices: Mapping[str, type]) -> Any:
+    """An instance of the class that settings["name"] names, made from the other settings."""
+    given = dict(settings)
+    name = given.pop("name", None)
+    if name is None:
+        raise RecipeError(f"{section}.name is missing; {suggestion('', choices)}")
+    if not isinstance(name, str) or name not in choices:
+        raise RecipeError(f"{section}.name: there is no {section} {name!r}; {suggestion(str(name), choices)}")
+    kind = choices[name]
+    known = {f.name: f for f in fields(kind)}
+    for field, value in given.items():
+        if field not in known:
+            raise RecipeError(f"{section}.{field}: {name} has no such field; {suggestion(field, known)}")
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise RecipeError(f"{section}.{field} must be a number, got {value!r}")
+    try:
+        return kind(**given)
+    except ValueError as error:
+        raise RecipeError(f"{section}: {error}") from None
+
+
+def _chosen_schedule(recipe: Recipe) -> Any:
+    chosen = recipe.learning_rate_schedule()
+    return chosen.then if isinstance(chosen, Warmup) else chosen
+
+
+def _without_none(value: Any) -> Any:
+    """TOML has no null: a field that is None is left out."""
+    if isinstance(value, dict):
+        return {key: _without_none(inner) for key, inner in value.items() if inner is not None}
+    return value
