@@ -124,6 +124,11 @@ pg.train(pg.read_recipe("digits", {SMALL!r}), {str(out)!r}, callbacks=[Die()])
     assert history.read(out / "history.jsonl").losses == history.read(finished[1] / "history.jsonl").losses
 
 
+def test_the_command_to_go_on_is_one_for_a_shell(tmp_path):
+    with pytest.raises(Interrupted, match="--resume '.*/my run'$"):
+        training.train(small(), tmp_path / "my run", callbacks=[interrupt(3)])
+
+
 def test_a_signal_that_comes_twice_at_once_is_one_signal(tmp_path):
     def twice(solver):
         for _ in range(2):

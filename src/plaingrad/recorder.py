@@ -73,7 +73,7 @@ class Recorder(Callback):
         if self._save(solver, rescue, "the newest weights are lost: make room and train again"):
             self.warn(
                 f"the weights were saved to {self.saved} instead: make room, copy that file into "
-                f"{self.folder.checkpoints}, and go on with --resume {self.folder.path}"
+                f"{self.folder.checkpoints}, and go on with: {self.folder.resume_command}"
             )
         return False
 

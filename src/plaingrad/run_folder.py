@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shlex
 import tomllib
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -34,6 +35,11 @@ class RunFolder:
         self.history_file = path / "history.jsonl"
         self.checkpoints = path / "checkpoints"
         self.report_file = path / "report.html"
+
+    @property
+    def resume_command(self) -> str:
+        """What continues this run, for a shell."""
+        return f"plaingrad train --resume {shlex.quote(str(self.path))}"
 
     @classmethod
     def new(cls, out: str | Path | None, name: str) -> RunFolder:

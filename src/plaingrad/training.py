@@ -165,7 +165,7 @@ def _finish(solver: Solver, recorder: Recorder) -> Result:
             solver.train()
         except Interrupted as interrupt:
             if recorder.save_somewhere(solver):
-                go_on = f"a checkpoint is saved, go on with: plaingrad train --resume {recorder.folder.path}"
+                go_on = f"a checkpoint is saved, go on with: {recorder.folder.resume_command}"
             else:
                 go_on = (
                     f"the newest checkpoint is {recorder.saved}"
