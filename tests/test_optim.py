@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+import plaingrad
 from plaingrad.network import FlatDict
 from plaingrad.optim import (
     RULES,
@@ -72,6 +73,36 @@ def test_rule_changes_nothing_and_keeps_the_dtype(name):
     assert new.dtype == np.float32
     assert {slot: a.dtype for slot, a in new_state.items()} == dict.fromkeys(rule.slots, np.float32)
     assert not np.array_equal(new, w)
+
+
+@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_in_place_is_the_formula_to_the_bit(name, dtype):
+    rule = COUNTERPARTS[name][0]
+    w = np.random.default_rng(0).standard_normal(101).astype(dtype)
+    state, expected = rule.init(w), w.copy()
+    formula_state = rule.init(w)
+    for t, dw in enumerate(gradients(5, (101,)), 1):
+        dw = dw.astype(dtype)
+        before = dw.copy()
+        expected, formula_state = rule.update(expected, dw, formula_state, lr=0.1, t=t)
+        rule.update_in_place(w, dw, state, lr=0.1, t=t)
+        np.testing.assert_array_equal(dw, before)
+        np.testing.assert_array_equal(w, expected)
+        for slot in rule.slots:
+            np.testing.assert_array_equal(state[slot], formula_state[slot])
+
+
+def test_plain_runs_the_formulas(monkeypatch):
+    def broken(*arguments, **keywords):
+        raise AssertionError("the faster version ran")
+
+    monkeypatch.setattr(Adam, "update_in_place", broken)
+    params = flat_params(100)
+    with plaingrad.plain():
+        Optimizer(Adam(), params).step(params, flat_params(100), 0.1)
+    with pytest.raises(AssertionError, match="faster version"):
+        Optimizer(Adam(), params).step(params, flat_params(100), 0.1)
 
 
 def flat_params(size=50_000):

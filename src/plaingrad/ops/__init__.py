@@ -23,7 +23,7 @@ from plaingrad.ops.activation import (
 )
 from plaingrad.ops.affine import affine_backward, affine_forward
 from plaingrad.ops.dropout import dropout_backward, dropout_forward
-from plaingrad.ops.formula import Formula, formula, namespace, plain
+from plaingrad.ops.formula import Formula, formula, is_plain, namespace, plain
 from plaingrad.ops.loss import (
     hinge_backward,
     hinge_forward,
@@ -78,6 +78,7 @@ __all__ = [
     "gelu_forward",
     "hinge_backward",
     "hinge_forward",
+    "is_plain",
     "layernorm_backward",
     "layernorm_forward",
     "leaky_relu_backward",

@@ -71,6 +71,11 @@ def formula(function: Callable[P, R]) -> Formula[P, R]:
     return Formula(function)
 
 
+def is_plain() -> bool:
+    """Whether `plain()` has switched faster versions off here."""
+    return _plain.get()
+
+
 @contextlib.contextmanager
 def plain() -> Iterator[None]:
     """Switch all kernels off inside a `with` block, in this thread: the formulas themselves run.
