@@ -15,6 +15,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from plaingrad.machine import processors
+
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -24,7 +26,7 @@ def main() -> None:
     parser.add_argument("workloads", nargs="*", help="W1, W2; all if none is named")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--steps", type=int, default=50, help="training steps of each contender in a round")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="for every library")
+    parser.add_argument("--threads", type=int, default=processors(), help="for every library")
     parser.add_argument("--out", type=Path, default=RESULTS / "training.json")
     options = parser.parse_args()
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
