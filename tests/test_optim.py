@@ -7,19 +7,8 @@ import pytest
 
 import plaingrad
 from plaingrad.network import FlatDict
-from plaingrad.optim import (
-    RULES,
-    SGD,
-    AdaGrad,
-    Adam,
-    AdamW,
-    Momentum,
-    Nesterov,
-    Optimizer,
-    RMSProp,
-    clip_by_global_norm,
-    global_norm,
-)
+from plaingrad.optim import RULES, SGD, AdaGrad, Adam, AdamW, Momentum, Nesterov, RMSProp
+from plaingrad.optimizer import Optimizer, clip_by_global_norm, global_norm
 
 # Each rule with the arguments of its counterpart in torch.optim.  PyTorch's Adam adds ε after the same
 # correction; its RMSProp and Adagrad are ours with their own defaults.

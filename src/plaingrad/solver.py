@@ -23,7 +23,8 @@ from plaingrad.errors import (
 from plaingrad.interruption import Interruption
 from plaingrad.model import Model
 from plaingrad.network import FlatDict
-from plaingrad.optim import SGD, Optimizer, Rule, clip_by_global_norm
+from plaingrad.optim import SGD, Rule
+from plaingrad.optimizer import Optimizer, clip_by_global_norm
 from plaingrad.sampling import SAMPLERS, Sampler
 from plaingrad.schedules import Constant, Schedule
 

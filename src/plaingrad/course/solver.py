@@ -15,7 +15,7 @@ from plaingrad.course import optim
 from plaingrad.course.loop import CourseLoop, dataset
 from plaingrad.data import Dataset, Split
 from plaingrad.errors import DataError, RecipeError, suggestion
-from plaingrad.optim import require_gradients
+from plaingrad.optimizer import require_gradients
 from plaingrad.solver import Model
 
 __all__ = ["Solver"]
