@@ -2,6 +2,7 @@
 
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -117,6 +118,23 @@ def test_signal_handlers_are_put_back():
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_a_signal_of_before_does_not_end_training_in_another_thread():
+    stop = [True]
+
+    class Once(pg.Callback):
+        def on_step(self, s, loss):
+            if stop:
+                stop.clear()
+                os.kill(os.getpid(), signal.SIGINT)
+
+    s = solver(callbacks=[Once()])
+    with pytest.raises(Interrupted):
+        s.train()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(s.train).result()
+    assert s.step == s.total_steps
+
+
 def test_an_epoch_sees_every_sample_once():
     s = solver(batch_size=16)
     seen = np.concatenate([s.sampler(step) for step in range(s.steps_per_epoch)])
@@ -221,6 +239,8 @@ def test_a_students_diverging_model_is_stopped_too():
         ({"batch_size": 0}, RecipeError, "batch_size must be a whole number, 1 or more, got 0"),
         ({"batch_size": 2.5}, RecipeError, "batch_size must be a whole number, 1 or more, got 2.5"),
         ({"epochs": 0}, RecipeError, "epochs must be a number above 0, got 0"),
+        ({"epochs": None}, RecipeError, "epochs must be a number above 0, got None"),
+        ({"batch_size": None}, RecipeError, "batch_size must be a whole number, 1 or more, got None"),
         ({"epochs": np.nan}, RecipeError, "epochs must be a number above 0, got nan"),
         ({"epochs": "a"}, RecipeError, "epochs must be a number above 0, got 'a'"),
         ({"iterations": -3}, RecipeError, "iterations must be a whole number, 0 or more"),

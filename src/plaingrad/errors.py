@@ -85,21 +85,21 @@ def check_ranges(
 
 
 def require_count(name: str, value: Any, least: int) -> None:
-    """Raise RecipeError unless `value` is a whole number, `least` or more, or None."""
+    """Raise RecipeError unless `value` is a whole number, `least` or more."""
     whole = isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
-    if value is not None and not whole:
+    if not whole:
         raise RecipeError(f"{name} must be a whole number, {least} or more, got {value!r}")
 
 
 def require_number(name: str, value: Any, holds: Callable[[float], bool], what: str) -> None:
-    """Raise RecipeError unless `value` is a number that `holds`, which `what` says in words, or None."""
-    if value is not None and not (isinstance(value, Real) and holds(float(value))):
+    """Raise RecipeError unless `value` is a number that `holds`, which `what` says in words."""
+    if not (isinstance(value, Real) and holds(float(value))):
         raise RecipeError(f"{name} must be a number {what}, got {value!r}")
 
 
 def require_kind(name: str, value: Any, kind: Any, example: str) -> None:
-    """Raise RecipeError unless `value` is an instance of `kind`, or None."""
-    if value is not None and not isinstance(value, kind):
+    """Raise RecipeError unless `value` is an instance of `kind`."""
+    if not isinstance(value, kind):
         raise RecipeError(f"{name} must be an object {example}, got {value!r}")
 
 

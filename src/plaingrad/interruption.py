@@ -29,8 +29,9 @@ class Interruption:
 
     def __enter__(self) -> Self:
         self._depth += 1
-        if self._depth == 1 and threading.current_thread() is threading.main_thread():
+        if self._depth == 1:
             self._noted = None
+        if self._depth == 1 and threading.current_thread() is threading.main_thread():
             self._before = {n: signal.signal(n, self._note) for n in (signal.SIGINT, signal.SIGTERM)}
         return self
 

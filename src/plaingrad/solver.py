@@ -48,7 +48,7 @@ class Solver:
 
     Ctrl-C (SIGINT) or SIGTERM ends training after the current step: `train` raises Interrupted, a
     KeyboardInterrupt, with everything consistent, so that `state_dict` continues exactly.  A second
-    signal interrupts at once.
+    signal, more than a second later, interrupts at once.
 
     After `train`, the model holds the parameters with the best validation accuracy.
     """
@@ -70,17 +70,27 @@ class Solver:
         train_samples: int = 1000,
         callbacks: Iterable[Callback] = (),
     ) -> None:
-        require_kind("rule", rule, Rule, "such as plaingrad.SGD(1e-2)")
-        require_kind("schedule", schedule, Callable, "such as plaingrad.Cosine()")
+        self.rule = SGD() if rule is None else rule
+        self.schedule = Constant() if schedule is None else schedule
+        require_kind("rule", self.rule, Rule, "such as plaingrad.SGD(1e-2)")
+        require_kind("schedule", self.schedule, Callable, "such as plaingrad.Cosine()")
         require_number("epochs", epochs, lambda n: 0 < n < math.inf, "above 0")
-        require_count("iterations", iterations, 0)
+        for name, count, least in (
+            ("batch_size", batch_size, 1),
+            ("train_samples", train_samples, 1),
+            ("seed", seed, 0),
+        ):
+            require_count(name, count, least)
         require_count("batch_size", batch_size, 1)
-        require_count("patience", patience, 1)
         require_count("train_samples", train_samples, 1)
         require_count("seed", seed, 0)
-        require_number("clip_norm", clip_norm, lambda n: n > 0, "above 0")
+        if iterations is not None:
+            require_count("iterations", iterations, 0)
+        if patience is not None:
+            require_count("patience", patience, 1)
+        if clip_norm is not None:
+            require_number("clip_norm", clip_norm, lambda n: n > 0, "above 0")
         self.model, self.data = model, as_dataset(data)
-        self.rule, self.schedule = rule or SGD(), schedule or Constant()
         self.batch_size, self.seed = batch_size, seed
         self.clip_norm, self.patience, self.train_samples = clip_norm, patience, train_samples
         self.callbacks = list(callbacks)
@@ -275,14 +285,12 @@ class Solver:
 
     def _where_not_finite(self, loss: float, X: Array) -> str:
         find = getattr(self.model, "first_non_finite", None)
-        layer = find(X) if find else None
-        where = (
-            f"the first layer whose output is not finite is {layer}"
-            if layer
-            else "the scores are finite, the loss is not"
-            if find
-            else "look at the scores"
-        )
+        where = "look at the scores"
+        if find:
+            layer = find(X)
+            where = "the scores are finite, the loss is not"
+            if layer:
+                where = f"the first layer whose output is not finite is {layer}"
         return (
             f"the loss is {loss} at step {self.step} (epoch {self.epoch:.2f}): {where}; "
             f"try a smaller learning rate (now {self.learning_rate:.3g})"

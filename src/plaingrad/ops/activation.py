@@ -29,7 +29,7 @@ def relu_forward(x: Tensor) -> tuple[Tensor, Any]:
 @formula
 def relu_backward(dout: Tensor, cache: Any) -> Tensor:
     """dx = dout where x > 0, else 0.  At the kink x = 0 the derivative is taken as 0, as elsewhere."""
-    # A product with 0 and 1 rather than `where`: the same, and in NumPy four times as fast.
+    # A product with 0 and 1 rather than `where`: the same for finite dout, and in NumPy faster.
     return dout * namespace(dout).astype(cache > 0, dout.dtype)
 
 
