@@ -22,7 +22,8 @@ from plaingrad.ops.activation import (
     tanh_forward,
 )
 from plaingrad.ops.affine import affine_backward, affine_forward
-from plaingrad.ops.dropout import dropout_backward, dropout_forward
+from plaingrad.ops.convolution import Conv2dCache, conv2d_backward, conv2d_forward, conv_window
+from plaingrad.ops.dropout import dropout2d_backward, dropout2d_forward, dropout_backward, dropout_forward
 from plaingrad.ops.formula import Formula, formula, is_plain, namespace, plain
 from plaingrad.ops.loss import (
     hinge_backward,
@@ -41,10 +42,23 @@ from plaingrad.ops.normalization import (
     batchnorm_eval_backward,
     batchnorm_eval_forward,
     batchnorm_forward,
+    groupnorm_backward,
+    groupnorm_forward,
     layernorm_backward,
     layernorm_forward,
     running_average,
 )
+from plaingrad.ops.pooling import (
+    MaxPoolCache,
+    avg_pool2d_backward,
+    avg_pool2d_forward,
+    global_avg_pool2d_backward,
+    global_avg_pool2d_forward,
+    max_pool2d_backward,
+    max_pool2d_forward,
+    pool_window,
+)
+from plaingrad.ops.reshaping import flatten_backward, flatten_forward
 from plaingrad.ops.softmax import (
     cross_entropy_backward,
     cross_entropy_forward,
@@ -57,25 +71,43 @@ from plaingrad.ops.softmax import (
     squared_error_backward,
     squared_error_forward,
 )
+from plaingrad.ops.window import Window, fold, unfold
 
 __all__ = [
     "BatchnormCache",
+    "Conv2dCache",
     "Formula",
+    "MaxPoolCache",
+    "Window",
     "affine_backward",
     "affine_forward",
+    "avg_pool2d_backward",
+    "avg_pool2d_forward",
     "batchnorm_backward",
     "batchnorm_eval_backward",
     "batchnorm_eval_forward",
     "batchnorm_forward",
+    "conv2d_backward",
+    "conv2d_forward",
+    "conv_window",
     "cross_entropy_backward",
     "cross_entropy_forward",
+    "dropout2d_backward",
+    "dropout2d_forward",
     "dropout_backward",
     "dropout_forward",
     "elu_backward",
     "elu_forward",
+    "flatten_backward",
+    "flatten_forward",
+    "fold",
     "formula",
     "gelu_backward",
     "gelu_forward",
+    "global_avg_pool2d_backward",
+    "global_avg_pool2d_forward",
+    "groupnorm_backward",
+    "groupnorm_forward",
     "hinge_backward",
     "hinge_forward",
     "is_plain",
@@ -87,6 +119,8 @@ __all__ = [
     "log_likelihood_forward",
     "log_softmax_backward",
     "log_softmax_forward",
+    "max_pool2d_backward",
+    "max_pool2d_forward",
     "mean_squared_error_backward",
     "mean_squared_error_forward",
     "namespace",
@@ -94,6 +128,7 @@ __all__ = [
     "negative_log_likelihood_forward",
     "one_hot",
     "plain",
+    "pool_window",
     "relu_backward",
     "relu_forward",
     "running_average",
@@ -109,4 +144,5 @@ __all__ = [
     "squared_error_forward",
     "tanh_backward",
     "tanh_forward",
+    "unfold",
 ]
