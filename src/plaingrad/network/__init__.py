@@ -1,7 +1,9 @@
 """Networks: specs of layers, the combinators that join them, and the numbers they are run on."""
 
 from plaingrad.network.combinators import Branch, Residual, Sequential
+from plaingrad.network.convnets import VGG, FastNet, FourConvNet, LeNet, ResNet, ThreeLayerConvNet
 from plaingrad.network.flat import FlatDict
+from plaingrad.network.image_layers import AvgPool2d, Conv2d, GlobalAvgPool2d, GroupNorm, MaxPool2d
 from plaingrad.network.initializers import He, Normal, Xavier
 from plaingrad.network.layer import Layer, Pass
 from plaingrad.network.layers import (
@@ -10,6 +12,7 @@ from plaingrad.network.layers import (
     Affine,
     BatchNorm,
     Dropout,
+    Dropout2d,
     Flatten,
     LayerNorm,
     LeakyReLU,
@@ -32,19 +35,29 @@ from plaingrad.network.zoo import FullyConnectedNet, TwoLayerNet
 __all__ = [
     "ELU",
     "GELU",
+    "VGG",
     "Affine",
+    "AvgPool2d",
     "BatchNorm",
     "Branch",
+    "Conv2d",
     "Dropout",
+    "Dropout2d",
+    "FastNet",
     "FlatDict",
     "Flatten",
+    "FourConvNet",
     "FullyConnectedNet",
+    "GlobalAvgPool2d",
+    "GroupNorm",
     "He",
     "Hinge",
     "Layer",
     "LayerNorm",
+    "LeNet",
     "LeakyReLU",
     "LogSoftmax",
+    "MaxPool2d",
     "MeanSquaredError",
     "NegativeLogLikelihood",
     "Network",
@@ -52,12 +65,14 @@ __all__ = [
     "Objective",
     "Pass",
     "ReLU",
+    "ResNet",
     "Residual",
     "Sequential",
     "SiLU",
     "Sigmoid",
     "SoftmaxCrossEntropy",
     "Tanh",
+    "ThreeLayerConvNet",
     "TwoLayerNet",
     "Xavier",
 ]

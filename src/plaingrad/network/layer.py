@@ -36,8 +36,8 @@ class Layer(ABC):
 
     @property
     def kind(self) -> str:
-        """The name of this sort of layer in messages and recipes, such as "batchnorm"."""
-        return type(self).__name__.lower()
+        """The name of this sort of layer in messages and recipes, such as "batchnorm" or, for Conv2d, "conv"."""
+        return type(self).__name__.lower().removesuffix("2d")
 
     @abstractmethod
     def output_shape(self, shape: Shape) -> Shape:

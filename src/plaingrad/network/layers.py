@@ -74,12 +74,12 @@ class Flatten(Layer):
         return (math.prod(shape),)
 
     def forward(self, x: Array, params: Arrays, state: Arrays, run: Pass) -> tuple[Array, Any]:
-        """A view where memory allows."""
-        return x.reshape((x.shape[0], -1)), x.shape
+        """As `ops.flatten_forward`."""
+        return ops.flatten_forward(x)
 
     def backward(self, dout: Array, cache: Any, *, needs_dx: bool) -> tuple[Array | None, dict[str, Array]]:
-        """The same values in the input's shape."""
-        return dout.reshape(cache), {}
+        """As `ops.flatten_backward`."""
+        return ops.flatten_backward(dout, cache), {}
 
 
 @dataclass(frozen=True)
@@ -183,6 +183,8 @@ class Dropout(Layer):
 
     rate: float = 0.5
 
+    pair = (ops.dropout_forward, ops.dropout_backward)
+
     def __post_init__(self) -> None:
         if not 0 <= self.rate < 1:
             raise ValueError(f"{self.name or self.kind} needs a rate from 0 to below 1, got {self.rate}")
@@ -192,20 +194,37 @@ class Dropout(Layer):
         return shape
 
     def forward(self, x: Array, params: Arrays, state: Arrays, run: Pass) -> tuple[Array, Any]:
-        """As `ops.dropout_forward` in training, the identity in evaluation."""
+        """The first of the pair in training, the identity in evaluation."""
         if not run.train or not self.rate:
             return x, None
-        return ops.dropout_forward(x, rate=self.rate, seed=run.seed_of(self.name))
+        return self.pair[0](x, rate=self.rate, seed=run.seed_of(self.name))
 
     def backward(self, dout: Array, cache: Any, *, needs_dx: bool) -> tuple[Array | None, dict[str, Array]]:
-        """As `ops.dropout_backward` in training, the identity in evaluation."""
-        return (dout if cache is None else ops.dropout_backward(dout, cache)), {}
+        """The second of the pair in training, the identity in evaluation."""
+        return (dout if cache is None else self.pair[1](dout, cache)), {}
+
+
+@dataclass(frozen=True)
+class Dropout2d(Dropout):
+    """Dropout of whole channels of images (C, H, W)."""
+
+    pair = (ops.dropout2d_forward, ops.dropout2d_backward)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Unchanged."""
+        if len(shape) != 3:
+            raise ShapeError(
+                f"{self.name or self.kind} expects images (C, H, W), got samples of shape {shape}: "
+                "use Dropout() for features"
+            )
+        return shape
 
 
 @dataclass(frozen=True)
 class BatchNorm(Layer):
     """Normalise each feature over the batch: weight γ and bias β (D,); running mean and variance as state.
 
+    Of images (C, H, W) the channels are normalised, over the batch and all pixels.
     `momentum` is the share of the old running statistics that a step keeps.
     """
 
@@ -217,7 +236,10 @@ class BatchNorm(Layer):
 
     def output_shape(self, shape: Shape) -> Shape:
         """Unchanged."""
-        _features(self, shape)
+        if len(shape) not in (1, 3):
+            raise ShapeError(
+                f"{self.name or self.kind} expects features (D,) or images (C, H, W), got samples of {shape}"
+            )
         return shape
 
     def init(self, shape: Shape, rng: Normals) -> dict[str, np.ndarray]:

@@ -223,7 +223,15 @@ class _Namer(Counter[str]):
 
 
 def _check_shared(layer: Layer, shape: Shape, other: Layer, other_shape: Shape) -> None:
-    if layer != other or (shape != other_shape and layer.has_parameters):
+    """Raise unless two layers of one name are equal and their inputs need parameters of the same shapes.
+
+    A convolution may so be used on images of several sizes.
+    """
+
+    def parameters(shape: Shape) -> dict[str, Shape]:
+        return {name: value.shape for name, value in layer.init(shape, np.random.default_rng(0)).items()}
+
+    if layer != other or parameters(shape) != parameters(other_shape):
         raise ShapeError(
             f"two layers are called {layer.name!r} and would share their parameters, but they differ: "
             f"{other} on inputs {other_shape}, {layer} on inputs {shape}; rename one"
