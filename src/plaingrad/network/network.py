@@ -8,6 +8,7 @@ from typing import Any, Self, overload
 
 import numpy as np
 
+import plaingrad.kernels  # noqa: F401  (registers them for the functions of ops)
 from plaingrad import ops
 from plaingrad.errors import ShapeError
 from plaingrad.network.flat import FlatDict
