@@ -183,3 +183,19 @@ def test_splits_that_are_alike(train, test):
 def test_what_cannot_be_normalized_is_named():
     with pytest.raises(DataError, match="fake: normalization 'unit'"):
         dataset(IMAGES - 5.0, test=Split(IMAGES - 5.0, LABELS)).normalized("unit")
+
+
+def test_doubled_is_followed_by_mirrored_copies():
+    data = dataset().normalized("mean-image")
+    doubled = data.doubled()
+    np.testing.assert_array_equal(doubled.train.images[:10], IMAGES)
+    for image, mirrored in zip(IMAGES, doubled.train.images[10:], strict=True):
+        assert [row[::-1] for row in image[0].tolist()] == mirrored[0].tolist()
+    assert doubled.train.labels.tolist() == [*LABELS, *LABELS]
+    assert doubled.train.images.dtype == np.uint8
+    assert doubled.train.normalization is data.train.normalization
+    assert doubled.test is data.test
+    assert len(data.train) == 10
+    rows = as_dataset({"X_train": IMAGES.reshape(10, 4), "y_train": LABELS})
+    with pytest.raises(DataError, match=r"data: only images .* the samples are of shape \(4,\)"):
+        rows.doubled()

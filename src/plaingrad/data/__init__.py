@@ -1,4 +1,4 @@
-"""Data: where it comes from, how it is read, and how it is normalised.
+"""Data: where it comes from, how it is read, how it is augmented, and how it is normalised.
 
 `load_data` gives any of the data sets in `SOURCES`, a folder of images or an .npz file as a `Dataset`; `fetch`
 downloads and `verify` checks the published ones.
@@ -8,6 +8,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from plaingrad.data.augmentation import (
+    AUGMENTATIONS,
+    Augmentation,
+    ColorJitter,
+    Crop,
+    Cutout,
+    Flip,
+    Transform,
+)
 from plaingrad.data.dataset import Dataset, Split, as_dataset, hold_out
 from plaingrad.data.fetch import fetch, verify
 from plaingrad.data.image import read_image
@@ -18,11 +27,18 @@ from plaingrad.data.splits import resolve_count
 from plaingrad.errors import DataError
 
 __all__ = [
+    "AUGMENTATIONS",
     "SOURCES",
+    "Augmentation",
+    "ColorJitter",
+    "Crop",
+    "Cutout",
     "Dataset",
+    "Flip",
     "Normalization",
     "Source",
     "Split",
+    "Transform",
     "as_dataset",
     "default_dir",
     "fetch",

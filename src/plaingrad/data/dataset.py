@@ -118,6 +118,20 @@ class Dataset:
             self, **{part: replace(split, normalization=fitted) for part, split in self.splits.items()}
         )
 
+    def doubled(self) -> Dataset:
+        """The same data set, its training images followed by a mirrored (left-right) copy of each.
+
+        Raises DataError if the samples are no images but rows of features.
+        """
+        images, labels = self.train.images, self.train.labels
+        if images.ndim != 4:
+            raise DataError(
+                f"{self.name}: only images (C, H, W) have a mirror image, but the samples are of shape "
+                f"{self.input_shape}; train without doubling"
+            )
+        both = np.concatenate([images, images[..., ::-1]])
+        return replace(self, train=replace(self.train, images=both, labels=np.tile(labels, 2)))
+
 
 def as_dataset(data: Dataset | Mapping[str, Any]) -> Dataset:
     """A data set as it is, or made of a dict of arrays X_train, y_train and, optionally, X_val, ... y_test.
