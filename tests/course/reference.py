@@ -2,9 +2,36 @@
 
 import numpy as np
 
+from plaingrad.course.gradient_check import eval_numerical_gradient, eval_numerical_gradient_array
+
 
 def rel_error(x, y):
     return np.max(np.abs(x - y) / np.maximum(1e-8, np.abs(x) + np.abs(y)))
+
+
+def check(forward, backward, inputs, tolerance):
+    """Every gradient of a pair against differences, with a random upstream gradient."""
+    out, cache = forward(*inputs)
+    dout = np.random.randn(*out.shape)
+    gradients = backward(dout, cache)
+    gradients = gradients if isinstance(gradients, tuple) else (gradients,)
+    for i, gradient in enumerate(gradients):
+
+        def moved(array, i=i):
+            return forward(*inputs[:i], array, *inputs[i + 1 :])[0]
+
+        numeric = eval_numerical_gradient_array(moved, inputs[i].copy(), dout)
+        assert gradient.shape == inputs[i].shape
+        assert rel_error(numeric, gradient) <= tolerance, f"gradient {i}"
+
+
+def numeric_errors(net, loss, grads):
+    return {
+        name: rel_error(
+            eval_numerical_gradient(lambda _: loss()[0], net.params[name], verbose=False), grads[name]
+        )
+        for name in sorted(grads)
+    }
 
 
 TOY_SCORES = np.array(
@@ -26,6 +53,36 @@ FC_SCORES = np.array(
         [11.53165108, 12.2917344, 13.05181771, 13.81190102, 14.57198434, 15.33206765, 16.09215096],
         [12.05769098, 12.74614105, 13.43459113, 14.1230412, 14.81149128, 15.49994135, 16.18839143],
         [12.58373087, 13.20054771, 13.81736455, 14.43418138, 15.05099822, 15.66781506, 16.2846319],
+    ]
+)
+
+CONV_OUT = np.array(
+    [
+        [
+            [[-0.08759809, -0.10987781], [-0.18387192, -0.2109216]],
+            [[0.21027089, 0.21661097], [0.22847626, 0.23004637]],
+            [[0.50813986, 0.54309974], [0.64082444, 0.67101435]],
+        ],
+        [
+            [[-0.98053589, -1.03143541], [-1.19128892, -1.24695841]],
+            [[0.69108355, 0.66880383], [0.59480972, 0.56776003]],
+            [[2.36270298, 2.36904306], [2.38090835, 2.38247847]],
+        ],
+    ]
+)
+
+POOL_OUT = np.array(
+    [
+        [
+            [[-0.26315789, -0.24842105], [-0.20421053, -0.18947368]],
+            [[-0.14526316, -0.13052632], [-0.08631579, -0.07157895]],
+            [[-0.02736842, -0.01263158], [0.03157895, 0.04631579]],
+        ],
+        [
+            [[0.09052632, 0.10526316], [0.14947368, 0.16421053]],
+            [[0.20842105, 0.22315789], [0.26736842, 0.28210526]],
+            [[0.32631579, 0.34105263], [0.38526316, 0.4]],
+        ],
     ]
 )
 

@@ -12,6 +12,17 @@ import pytest
 import plaingrad
 
 CELLS = Path(__file__).parent / "cells"
+PRINTED = {
+    "convolutional_networks": [
+        "Initial loss (no regularization):  2.302586",
+        "(Epoch 20 / 20) train acc: 1.000000; val_acc: ",
+    ],
+    "fully_connected_nets": [
+        "Initial loss:  2.30047908976849",
+        "(Epoch 20 / 20) train acc: 1.000000; val_acc: ",
+    ],
+    "two_layer_net": ["Final training loss:  0.0171496079387", "iteration 100 / 101: loss 2.3"],
+}
 
 
 def python(code, cwd):
@@ -39,12 +50,8 @@ def no_window(monkeypatch):
 def test_notebook_runs_unchanged(notebook, name, tmp_path):
     cells = (CELLS / f"{notebook}.py").read_text(encoding="utf-8").replace("cs231n", name)
     printed = python(f"import plaingrad.course\nplaingrad.course.install({name!r})\n{cells}", tmp_path)
-    if notebook == "two_layer_net":
-        assert "Final training loss:  0.0171496079387" in printed
-        assert "iteration 100 / 101: loss 2.3" in printed
-    else:
-        assert "Initial loss:  2.30047908976849" in printed
-        assert "(Epoch 20 / 20) train acc: 1.000000; val_acc: " in printed
+    for line in PRINTED[notebook]:
+        assert line in printed
 
 
 def test_every_way_to_import(tmp_path):
@@ -59,7 +66,8 @@ def test_every_way_to_import(tmp_path):
         import cs231n.classifiers.fc_net
         import cs682.layers as layers
         from cs231n import optim
-        from cs231n.classifiers import FullyConnectedNet, TwoLayerNet
+        from cs231n.classifiers import FullyConnectedNet, ThreeLayerConvNet, TwoLayerNet
+        from cs231n.classifiers.cnn import *
         from cs231n.classifiers.fc_net import *
         import plaingrad.course.layers
 
@@ -69,10 +77,10 @@ def test_every_way_to_import(tmp_path):
         importlib.reload(cs231n.classifiers.fc_net)
         importlib.reload(cs231n)
         course.install("cs231n")
-        for module in ("data_utils", "gradient_check", "layer_utils", "solver", "vis_utils"):
+        for module in ("data_utils", "fast_layers", "gradient_check", "im2col", "layer_utils", "solver", "vis_utils"):
             importlib.import_module("cs231n." + module)
         try:
-            import cs231n.fast_layers
+            import cs231n.rnn_layers
         except ModuleNotFoundError:
             pass
         else:
@@ -137,7 +145,8 @@ def test_wrong_names_and_conventions(tmp_path):
 def test_the_documentation_runs(tmp_path):
     page = Path(__file__).parents[2] / "docs" / "course.md"
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     printed = python("\n".join(blocks), tmp_path)
     assert "Initial loss: 2.30047908976849" in printed
+    assert "'W1': (8, 3, 5, 5), 'b1': (8,), 'W2': (2048, 100)" in printed
     assert "(Epoch 2 / 2)" in printed

@@ -31,29 +31,13 @@ from plaingrad.course.layer_utils import (
 )
 from plaingrad.errors import DataError, ShapeError
 
-from .reference import AFFINE_OUT, RELU_OUT, rel_error
+from .reference import AFFINE_OUT, RELU_OUT, check, rel_error
 
 
 @pytest.fixture
 def scores():
     np.random.seed(231)
     return 0.001 * np.random.randn(50, 10), np.random.randint(10, size=50)
-
-
-def check(forward, backward, inputs, tolerance):
-    """Every gradient of a pair against differences, with a random upstream gradient."""
-    out, cache = forward(*inputs)
-    dout = np.random.randn(*out.shape)
-    gradients = backward(dout, cache)
-    gradients = gradients if isinstance(gradients, tuple) else (gradients,)
-    for i, gradient in enumerate(gradients):
-
-        def moved(array, i=i):
-            return forward(*inputs[:i], array, *inputs[i + 1 :])[0]
-
-        numeric = eval_numerical_gradient_array(moved, inputs[i].copy(), dout)
-        assert gradient.shape == inputs[i].shape
-        assert rel_error(numeric, gradient) <= tolerance, f"gradient {i}"
 
 
 def test_affine_forward_reference():

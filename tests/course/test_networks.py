@@ -7,28 +7,18 @@ import pytest
 
 import plaingrad.solver
 from plaingrad.course import conventions
-from plaingrad.course.classifiers import fc_net, neural_net
+from plaingrad.course.classifiers import cnn, fc_net, neural_net
 from plaingrad.course.classifiers.fc_net import FullyConnectedNet
-from plaingrad.course.gradient_check import eval_numerical_gradient
 from plaingrad.errors import DataError, ShapeError
 from plaingrad.insight import check_gradients
 from plaingrad.optim import Adam
 
-from .reference import FC_SCORES, TOY_SCORES, rel_error, small_images, toy_data
+from .reference import FC_SCORES, TOY_SCORES, numeric_errors, small_images, toy_data
 
 
 def toy_net(**kwargs):
     np.random.seed(0)
     return neural_net.TwoLayerNet(4, 10, 3, std=1e-1, **kwargs)
-
-
-def numeric_errors(net, loss, grads):
-    return {
-        name: rel_error(
-            eval_numerical_gradient(lambda _: loss()[0], net.params[name], verbose=False), grads[name]
-        )
-        for name in sorted(grads)
-    }
 
 
 class TestNeuralNet:
@@ -263,13 +253,17 @@ class TestFullyConnectedNet:
         assert (model.predict(small_images()["X_train"]) == small_images()["y_train"]).mean() == 1
 
 
-def test_star_imports_bring_the_layers():
-    for name in (
-        "FullyConnectedNet",
-        "TwoLayerNet",
+@pytest.mark.parametrize(
+    ("module", "nets"), [(fc_net, ["FullyConnectedNet", "TwoLayerNet"]), (cnn, ["ThreeLayerConvNet"])]
+)
+def test_star_imports_bring_the_layers(module, nets):
+    layers = [
         "affine_forward",
-        "softmax_loss",
         "affine_relu_backward",
-    ):
-        assert name in fc_net.__all__
-        assert hasattr(fc_net, name)
+        "conv_forward_fast",
+        "conv_forward_naive",
+        "softmax_loss",
+    ]
+    for name in nets + layers:
+        assert name in module.__all__
+        assert hasattr(module, name)

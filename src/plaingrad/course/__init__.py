@@ -22,10 +22,13 @@ __all__ = ["NameTakenError", "install"]
 
 _MODULES = (
     "classifiers",
+    "classifiers.cnn",
     "classifiers.fc_net",
     "classifiers.neural_net",
     "data_utils",
+    "fast_layers",
     "gradient_check",
+    "im2col",
     "layer_utils",
     "layers",
     "optim",

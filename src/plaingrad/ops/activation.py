@@ -135,3 +135,18 @@ def silu_backward(dout: Tensor, cache: Any) -> Tensor:
     """dx = dout · σ (1 + x (1 − σ))."""
     x, sigma = cache
     return dout * sigma * (1 + x * (1 - sigma))
+
+
+@formula
+def scale_forward(x: Tensor, *, factor: float) -> tuple[Tensor, float]:
+    """out = factor · x, a fixed factor: on scores, the inverse of the softmax's temperature.
+
+    Cached: the factor.
+    """
+    return x * factor, factor
+
+
+@formula
+def scale_backward(dout: Tensor, cache: float) -> Tensor:
+    """dx = factor · dout."""
+    return dout * cache

@@ -8,11 +8,13 @@ from jaxtyping import Float
 
 from plaingrad.ops.formula import formula, namespace
 
+Samples = Float[Any, "N *sample"]
+Rows = Float[Any, "N D"]
 Shape = tuple[int, ...]
 
 
 @formula
-def flatten_forward(x: Float[Any, N * sample]) -> tuple[Float[Any, "N D"], Shape]:
+def flatten_forward(x: Samples) -> tuple[Rows, Shape]:
     """(N, C, H, W), or any shape, to (N, C·H·W): each sample's values in a row, the last axis fastest.
 
     Cached: the shape.
@@ -25,6 +27,6 @@ def flatten_forward(x: Float[Any, N * sample]) -> tuple[Float[Any, "N D"], Shape
 
 
 @formula
-def flatten_backward(dout: Float[Any, "N D"], cache: Shape) -> Float[Any, N * sample]:
+def flatten_backward(dout: Rows, cache: Shape) -> Samples:
     """The same values in the input's shape."""
     return namespace(dout).reshape(dout, cache)

@@ -7,6 +7,8 @@ and overlap is in these two functions.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import array_api_compat
@@ -75,12 +77,14 @@ class Window(NamedTuple):
 
 
 def _pair(what: str, name: str, value: int | Pair, least: int) -> Pair:
-    pair = (value, value) if isinstance(value, int) else tuple(value)
-    if len(pair) != 2 or not all(isinstance(n, int) and n >= least for n in pair):
+    pair = (
+        (value, value) if isinstance(value, Integral) else tuple(value) if isinstance(value, Sequence) else ()
+    )
+    if len(pair) != 2 or not all(isinstance(n, Integral) and n >= least for n in pair):
         raise ShapeError(
             f"{what}: {name} must be a whole number, {least} or more, or two of them, got {value}"
         )
-    return pair
+    return int(pair[0]), int(pair[1])
 
 
 def unfold(x: Array, window: Window, *, fill: float = 0.0) -> Array:

@@ -1,4 +1,4 @@
-"""A plaingrad network under the course's names."""
+"""plaingrad's networks under the course's names."""
 
 from __future__ import annotations
 
@@ -13,23 +13,38 @@ from plaingrad.network import FlatDict, Normal
 
 Array = np.ndarray
 
-_LETTERS = {
-    ("affine", "weight"): "W",
-    ("affine", "bias"): "b",
-    ("batchnorm", "weight"): "gamma",
-    ("batchnorm", "bias"): "beta",
-    ("layernorm", "weight"): "gamma",
-    ("layernorm", "bias"): "beta",
-}
 
-
-class CourseNetwork(network.FullyConnectedNet):
-    """plaingrad's fully-connected network whose parameters are called W1, b1, gamma1, beta1, W2, ...
+class CourseNames(network.Network):
+    """Put before a network's class, calls its parameters W1, b1, gamma1, beta1, W2, ...
 
     `params` are views of the network's one flat buffer: assigning to a name, editing an array in place
     and assigning a whole dict all take effect.  Weights are drawn from NumPy's global generator, layer
-    by layer.  X may have any shape (N, d_1, ..., d_k).
+    by layer.
     """
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, rng=np.random, **settings)  # type: ignore[arg-type]  (a module can draw too)
+        self._names = _course_names(self._params)
+
+    @property
+    def params(self) -> FlatDict:
+        """W1, b1, ...: views of the network's numbers."""
+        return self._params.renamed(self._names)
+
+    @params.setter
+    def params(self, values: Mapping[str, Any]) -> None:
+        self.params.assign(values)
+
+    def loss_and_gradients(
+        self, X: Array, y: Array, *, needs_dx: bool = False
+    ) -> tuple[float, FlatDict, Array | None]:
+        """As plaingrad's, by the course's names."""
+        loss, grads, dx = super().loss_and_gradients(X, y, needs_dx=needs_dx)
+        return loss, grads.renamed(self._names), dx
+
+
+class CourseNetwork(CourseNames, network.FullyConnectedNet):
+    """plaingrad's fully-connected network by the course's names, for X of any shape (N, d_1, ..., d_k)."""
 
     def __init__(
         self,
@@ -54,32 +69,29 @@ class CourseNetwork(network.FullyConnectedNet):
             reg=reg,
             seed=seed,
             dtype=dtype,
-            rng=np.random,  # type: ignore[arg-type]  (a module that has the generator's functions)
         )
-        self._names = {name: _course_name(name) for name in self._params}
-
-    @property
-    def params(self) -> FlatDict:
-        """W1, b1, ...: views of the network's numbers."""
-        return self._params.renamed(self._names)
-
-    @params.setter
-    def params(self, values: Mapping[str, Any]) -> None:
-        self.params.assign(values)
 
     def loss_and_gradients(
         self, X: Array, y: Array, *, needs_dx: bool = False
     ) -> tuple[float, FlatDict, Array | None]:
         """As plaingrad's, by the course's names and with the input's gradient in the shape of X."""
         loss, grads, dx = super().loss_and_gradients(X, y, needs_dx=needs_dx)
-        return loss, grads.renamed(self._names), None if dx is None else dx.reshape(np.shape(X))
+        return loss, grads, None if dx is None else dx.reshape(np.shape(X))
 
     def _input(self, X: Array) -> Array:
         X = np.asarray(X)
         return super()._input(X.reshape(len(X), math.prod(X.shape[1:])) if X.ndim > 1 else X)
 
 
-def _course_name(name: str) -> str:
-    layer, _, parameter = name.partition(".")
-    kind = layer.rstrip("0123456789")
-    return _LETTERS[kind, parameter] + layer.removeprefix(kind)
+def _course_names(params: FlatDict) -> dict[str, str]:
+    """For each of plaingrad's names the course's, which numbers the layers that have a W from first to last.
+
+    A normalisation has the number of the layer that it follows.
+    """
+    names, number = {}, 0
+    for layer, own in params.groups.items():
+        has_w = layer.startswith(("affine", "conv"))
+        number += has_w
+        letters = {"weight": "W", "bias": "b"} if has_w else {"weight": "gamma", "bias": "beta"}
+        names |= {f"{layer}.{name}": f"{letters[name]}{number}" for name in own}
+    return names
