@@ -6,12 +6,14 @@ import time
 from collections.abc import Iterable
 
 from plaingrad.errors import RecipeError, suggestion
-from plaingrad.reproduce import coursework
+from plaingrad.reproduce import convnets, coursework
 from plaingrad.reproduce.outcome import Experiment, Outcome, Published
 
 __all__ = ["EXPERIMENTS", "Experiment", "Outcome", "Published", "chosen", "run"]
 
-EXPERIMENTS: dict[str, Experiment] = {experiment.id: experiment for experiment in coursework.EXPERIMENTS}
+EXPERIMENTS: dict[str, Experiment] = {
+    experiment.id: experiment for experiment in (*coursework.EXPERIMENTS, *convnets.EXPERIMENTS)
+}
 
 
 def chosen(ids: Iterable[str]) -> list[Experiment]:
@@ -24,7 +26,7 @@ def chosen(ids: Iterable[str]) -> list[Experiment]:
 
 def run(experiment: Experiment, *, seeds: int = 1, data_dir: str | None = None) -> Outcome:
     """Run an experiment with the seeds 0, 1, ..."""
-    coursework.cifar10(data_dir, 49_000)  # reading the images is not part of the time
+    experiment.load(data_dir)  # reading the images is not part of the time
     started = time.perf_counter()
     runs = [experiment.measure(data_dir, seed) for seed in range(seeds)]
     measured = {p.name: [own[p.name] for own in runs] for p in experiment.published}

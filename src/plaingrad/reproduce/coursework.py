@@ -29,6 +29,10 @@ def cifar10(data_dir: str | None, train: int) -> Dataset:
     return load_data("cifar10", data_dir, train=train, validation=1000, test=1000).normalized("mean-image")
 
 
+def _images(data_dir: str | None) -> Dataset:
+    return cifar10(data_dir, 49_000)
+
+
 # S1: the two-layer network.  Its reports use reg · ΣW², twice our ½ · reg · ΣW²; batches are drawn with
 # replacement, and the accuracy is that of the last weights, not the best.
 
@@ -165,12 +169,14 @@ EXPERIMENTS = (
             Published("loss at step 900", 1.924231, "batch loss"),
         ),
         _first_training(49_000),
+        _images,
     ),
     Experiment(
         "S1-b",
         "the same on 19,000 images",
         (Published("validation accuracy", 0.27),),
         _first_training(19_000),
+        _images,
     ),
     Experiment(
         "S1-c",
@@ -181,6 +187,7 @@ EXPERIMENTS = (
             *_shown(_S1_C, _S1_C_PUBLISHED),
         ),
         _grid(19_000, 1000, _S1_C),
+        _images,
     ),
     Experiment(
         "S1-d",
@@ -192,12 +199,14 @@ EXPERIMENTS = (
             *_shown(_S1_D, _S1_D_PUBLISHED),
         ),
         _grid(49_000, 2000, _S1_D),
+        _images,
     ),
     Experiment(
         "S2-a",
         "two-layer network, SGD lr 1e-3, 10 epochs of batch 100",
         (Published("best validation accuracy", 0.512),),
         _s2a,
+        _images,
     ),
     Experiment(
         "S2-b",
@@ -207,6 +216,7 @@ EXPERIMENTS = (
             for name in ("two", "four")
         ),
         _s2b,
+        _images,
     ),
     Experiment(
         "S2-c",
@@ -218,6 +228,7 @@ EXPERIMENTS = (
             Published("momentum: validation accuracy", 0.35),
         ),
         _rules({"sgd": SGD(5e-3), "momentum": Momentum(5e-3)}),
+        _images,
     ),
     Experiment(
         "S2-d",
@@ -229,11 +240,13 @@ EXPERIMENTS = (
             Published("rmsprop: validation accuracy", 0.364),
         ),
         _rules({"adam": Adam(1e-3), "rmsprop": RMSProp(1e-4)}),
+        _images,
     ),
     Experiment(
         "S2-e",
         "random search, 20 draws of weight scale, learning rate and L2",
         (Published("best validation accuracy", 0.525), Published("its test accuracy", 0.513)),
         _s2e,
+        _images,
     ),
 )
