@@ -7,11 +7,10 @@ and overlap is in these two functions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from numbers import Integral
 from typing import Any, NamedTuple
 
 import array_api_compat
+import numpy as np
 
 from plaingrad.errors import ShapeError
 from plaingrad.ops.formula import namespace
@@ -77,12 +76,10 @@ class Window(NamedTuple):
 
 
 def _pair(what: str, name: str, value: int | Pair, least: int) -> Pair:
-    pair = (
-        (value, value) if isinstance(value, Integral) else tuple(value) if isinstance(value, Sequence) else ()
-    )
-    if len(pair) != 2 or not all(isinstance(n, Integral) and n >= least for n in pair):
+    pair = tuple(value) if isinstance(value, tuple | list) else (value, value)
+    if len(pair) != 2 or not all(isinstance(n, int | np.integer) and n >= least for n in pair):
         raise ShapeError(
-            f"{what}: {name} must be a whole number, {least} or more, or two of them, got {value}"
+            f"{what}: {name} must be a whole number, {least} or more, or two of them, got {value!r}"
         )
     return int(pair[0]), int(pair[1])
 
