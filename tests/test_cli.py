@@ -2,13 +2,18 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
+from rich.console import Console
 from typer.testing import CliRunner
 
+from plaingrad import console
 from plaingrad.cli import app
 
 SMALL = ["--set", "network.hidden=[12]", "--set", "training.epochs=3", "--set", "data.train=200"]
@@ -43,15 +48,143 @@ def test_train(run):
     assert "seed = 5" in (out / "recipe.toml").read_text()
 
 
+def tables(result):
+    """The printed tables, as rows of cells, which stand two spaces or more apart."""
+    lines = result.stdout.splitlines()
+    rules = [i for i, line in enumerate(lines) if line.strip() and not line.strip(" ─")]
+    ends = [*(rule - 1 for rule in rules[1:]), len(lines)]
+    found = []
+    for rule, end in zip(rules, ends, strict=True):
+        rows = [lines[rule - 1], *(line for line in lines[rule + 1 : end] if line.startswith("  "))]
+        found.append([re.split(r"\s{2,}", line.strip()) for line in rows])
+    return found
+
+
 def test_eval(run):
     result = call("eval", run[0], "--json")
     assert result.exit_code == 0
-    assert last_json(result)["test"]["accuracy"] == last_json(run[1])["test_accuracy"]
+    told = last_json(result)
+    assert told["test"]["accuracy"] == last_json(run[1])["test_accuracy"]
+    ((head, *rows),) = tables(result)
+    assert head == ["set", "accuracy", "top-5", "loss", "calibration error", "samples"]
+    for row in rows:
+        own = told[row[0]]
+        assert row[1:3] == [console.percent(own["accuracy"]), console.percent(own["top_k_accuracy"])]
+        assert row[3:] == [f"{own['loss']:.4f}", console.percent(own["ece"]), str(own["samples"])]
+    assert [row[0] for row in rows] == ["validation", "test"]
+
+
+def test_eval_top_k_and_flip(run):
+    result = call("eval", run[0], "--top-k", 3, "--flip", "--json")
+    assert tables(result)[0][0][2] == "top-3"
+    flipped, plain = last_json(result)["test"], last_json(call("eval", run[0], "--json"))["test"]
+    assert flipped["flip"]
+    assert flipped["top_k"] == 3
+    assert flipped["loss"] != pytest.approx(plain["loss"], rel=0.01), "digits are not their mirror images"
+
+
+def test_eval_per_class(run):
+    result = call("eval", run[0], "--per-class", "--json")
+    test = last_json(result)["test"]
+    _, (head, *rows) = tables(result)
+    assert head == ["class (test)", "accuracy", "samples", "most often taken for", "share"]
+    for index, (row, counts) in enumerate(zip(rows, test["confusion"], strict=True)):
+        name, accuracy, samples, other, share = row
+        assert name == str(index)
+        assert accuracy == console.percent(test["per_class"][name])
+        assert samples == str(sum(counts))
+        wrong = {str(i): count for i, count in enumerate(counts) if i != index}
+        if any(wrong.values()):
+            assert wrong[other] == max(wrong.values())
+            assert share == console.percent(wrong[other] / sum(counts))
+        else:
+            assert (other, share) == ("–", "–")
+    assert len({row[3] for row in rows}) > 2, (
+        "so small a network takes different classes for different others"
+    )
+
+
+def test_eval_confusion(run):
+    result = call("eval", run[0], "--confusion", "--json")
+    title, head, _, *rows, _ = result.stdout.splitlines()[4:]
+    assert title.startswith("  test set: how many samples")
+    assert head.split() == list("0123456789")
+    counts = last_json(result)["test"]["confusion"]
+    assert [row.replace("·", "0").split() for row in rows] == [
+        [str(i), *map(str, row)] for i, row in enumerate(counts)
+    ]
+
+
+MEASURED = {
+    "per_class": {"cat": 0.5, "dog [wild]": None, "日本": 1.0},
+    "confusion": [[2, 1, 1], [0, 0, 0], [0, 0, 12]],
+}
+
+
+def test_a_class_without_samples_and_equally_frequent_mistakes(capsys):
+    console.per_class("validation", MEASURED)
+    lines = [re.split(r"\s{2,}", line.strip()) for line in capsys.readouterr().out.splitlines()]
+    assert lines[0][0] == "class (validation)"
+    assert lines[2:] == [
+        ["cat", "50.0 %", "4", "dog [wild]", "25.0 %"],
+        ["dog [wild]", "–", "0", "–", "–"],
+        ["日本", "100.0 %", "12", "–", "–"],
+    ]
+
+
+def test_a_confusion_matrix_is_shown_where_it_fits(capsys, monkeypatch):
+    console.confusion("test", MEASURED)
+    _, head, rule, *rows = capsys.readouterr().out.splitlines()
+    assert head.split() == ["0", "1", "2"]
+    assert rows == [" 0 cat          2  1  1", " 1 dog [wild]   ·  ·  ·", " 2 日本         ·  · 12"]
+    monkeypatch.setattr(console, "_console", lambda: Console(width=len(rule) + 1))  # and an empty edge
+    console.confusion("test", MEASURED)
+    assert capsys.readouterr().out.splitlines()[3:] == rows
+    monkeypatch.setattr(console, "_console", lambda: Console(width=len(rule)))
+    console.confusion("test", MEASURED)
+    assert capsys.readouterr().out == (
+        f"the confusion matrix of 3 classes is {len(rule) + 1} characters wide and does not fit in "
+        f'{len(rule)}: see "confusion" in what --json prints\n'
+    )
+
+
+def test_eval_shows_the_validation_set_where_there_is_no_test_set(tmp_path):
+    X, y = np.random.default_rng(0).random((40, 6)), np.arange(40) % 3
+    np.savez(
+        tmp_path / "rows.npz", X_train=X[:30], y_train=y[:30], X_val=X[30:], y_val=y[30:], X_test=X[:0],
+        y_test=y[:0],
+    )  # fmt: skip
+    small = [*SMALL[:4], "--data", tmp_path / "rows.npz", "--out", tmp_path / "run"]
+    assert call("train", *small).exit_code == 0
+    result = call("eval", tmp_path / "run", "--per-class")
+    assert result.exit_code == 0, result.output
+    head, per_class = tables(result)
+    assert head[0] == ["set", "accuracy", "loss", "calibration error", "samples"], (
+        "three classes have no top-5"
+    )
+    assert per_class[0][0] == "class (validation)"
+    for arguments, words in (
+        (["--flip"], "flip mirrors images (C, H, W), but these samples have shape (6,)"),
+        (["--top-k", 4], "at most 3, the number of classes, got 4"),
+        (["--top-k", 0], "--top-k"),
+    ):
+        wrong = call("eval", tmp_path / "run", *arguments)
+        assert wrong.exit_code == 2
+        assert words in wrong.stderr
+
+
+def test_predict_flip(run, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 8), dtype=np.uint8)
+    for name, image in (("a.png", pixels), ("mirrored.png", pixels[:, ::-1])):
+        Image.fromarray(image).save(tmp_path / name)
+    told = call("predict", run[0], tmp_path / "a.png", tmp_path / "mirrored.png", "--flip", "--json")
+    one, other = last_json(told)["predictions"]
+    assert one["probabilities"] == pytest.approx(other["probabilities"])
+    (plain,) = last_json(call("predict", run[0], tmp_path / "a.png", "--json"))["predictions"]
+    assert one["probabilities"] != pytest.approx(plain["probabilities"], rel=0.01)
 
 
 def test_predict(run, tmp_path):
-    from PIL import Image
-
     for name in ("a.png", "b.jpg"):
         Image.new("L", (8, 8), 200).save(tmp_path / name)
     (tmp_path / "._a.png").write_bytes(b"what some systems leave beside a file")

@@ -1,14 +1,17 @@
 """What a trained run is worth: on its data, on other data, and on image files of any scale."""
 
+import json
 import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from plaingrad import training
-from plaingrad.errors import DataError, RunError
-from plaingrad.evaluation import evaluate, predict
+import plaingrad as pg
+from plaingrad import metrics, training
+from plaingrad.data import Normalization, Split
+from plaingrad.errors import DataError, NonFiniteError, RecipeError, RunError, ShapeError
+from plaingrad.evaluation import evaluate, measure, predict
 from plaingrad.recipe import read_recipe
 from plaingrad.run_folder import RunFolder
 
@@ -152,3 +155,127 @@ def test_nothing_to_measure_on(tmp_path):
     training.train(recipe, tmp_path / "run")
     with pytest.raises(DataError, match="there is nothing to measure"):
         evaluate(tmp_path / "run")
+
+
+NAMES = ("a", "b", "c", "d", "e", "f")
+
+
+def echo(objective=None):
+    """A network whose scores are its input."""
+    network = pg.Network(pg.Affine(6), 6, objective=objective, dtype=np.float64)
+    network.params = {"affine1.weight": np.eye(6), "affine1.bias": np.zeros(6)}
+    return network
+
+
+@pytest.fixture
+def scored():
+    """Scores of eight samples, none of them of class f."""
+    rng = np.random.default_rng(3)
+    return Split(rng.standard_normal((8, 6)), rng.integers(0, 5, 8))
+
+
+@pytest.fixture
+def pictures():
+    rng = np.random.default_rng(4)
+    images = rng.random((7, 3, 4, 5), dtype=np.float32)
+    # The mean image is not its own mirror image: it matters what comes first.
+    return Split(images, rng.integers(0, 6, 7), Normalization.fit("mean-image", images))
+
+
+def classifier(*layers, objective=None):
+    return pg.Network(pg.Sequential(pg.Flatten(), pg.Affine(6), *layers), (3, 4, 5), objective=objective)
+
+
+def softmax(scores):
+    e = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 8, 500])
+def test_measure_is_the_metrics_of_all_samples(scored, batch_size):
+    scores, y = scored.images, scored.labels
+    told = measure(echo(), scored, NAMES, batch_size=batch_size)
+    assert told["accuracy"] == metrics.accuracy(scores, y)
+    assert told["loss"] == pytest.approx(-np.log(softmax(scores)[np.arange(8), y]).mean())
+    assert told["samples"] == 8
+    assert (told["top_k"], told["top_k_accuracy"]) == (5, metrics.top_k_accuracy(scores, y, 5))
+    assert told["ece"] == pytest.approx(metrics.expected_calibration_error(softmax(scores), y))
+    assert told["confusion"] == metrics.confusion_matrix(y, scores.argmax(axis=1), 6).tolist()
+    for index, name in enumerate(NAMES[:5]):
+        own = y == index
+        expected = (scores[own].argmax(axis=1) == index).mean() if own.any() else None
+        assert told["per_class"][name] == expected
+    assert told["per_class"]["f"] is None
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
+
+
+def test_measure_holds_no_more_than_a_batch(scored, monkeypatch):
+    network, sizes = echo(), []
+    scores = network.scores
+    monkeypatch.setattr(network, "scores", lambda X: sizes.append(len(X)) or scores(X))
+    measure(network, scored, NAMES, batch_size=3)
+    assert sizes == [3, 3, 2]
+
+
+def test_top_k(scored):
+    assert measure(echo(), scored, NAMES, top_k=2)["top_k"] == 2
+    for k, words in ((0, "1 or more, got 0"), (7, "at most 6, the number of classes, got 7")):
+        with pytest.raises(RecipeError, match=words):
+            measure(echo(), scored, NAMES, top_k=k)
+    five = pg.Network(pg.Affine(5), 6)
+    assert not {"top_k", "top_k_accuracy"} & measure(five, scored, NAMES[:5]).keys()
+    assert measure(five, scored, NAMES[:5], top_k=5)["top_k_accuracy"] == 1
+
+
+@pytest.mark.parametrize("objective", [pg.Hinge(), pg.MeanSquaredError()])
+def test_scores_that_are_no_probabilities_have_no_calibration(scored, objective):
+    assert measure(echo(objective), scored, NAMES)["ece"] is None
+
+
+def test_flip_averages_the_scores_of_image_and_mirror_image(pictures):
+    network, normalization = classifier(), pictures.normalization
+    mirrored = np.ascontiguousarray(pictures.images[:, :, :, ::-1])
+    mean = sum(network.scores(normalization.batch(images)) for images in (pictures.images, mirrored)) / 2
+    told = measure(network, pictures, NAMES, flip=True, batch_size=4)
+    log_p = np.log(softmax(mean))
+    assert told["loss"] == pytest.approx(-log_p[np.arange(7), pictures.labels].mean(), rel=1e-5)
+    assert told["confusion"] == metrics.confusion_matrix(pictures.labels, mean.argmax(axis=1), 6).tolist()
+    plain = measure(network, pictures, NAMES)
+    assert told["flip"]
+    assert not plain["flip"]
+    assert abs(told["loss"] - plain["loss"]) > 1e-3
+    other_way_round = Split(mirrored, pictures.labels, normalization)
+    assert measure(network, other_way_round, NAMES, flip=True)["loss"] == pytest.approx(told["loss"])
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_softmax_at_the_end_of_the_network_or_in_its_loss_is_one(pictures, flip):
+    inside = classifier(pg.LogSoftmax(), objective=pg.NegativeLogLikelihood())
+    by_loss, by_layer = (measure(n, pictures, NAMES, flip=flip) for n in (classifier(), inside))
+    assert by_loss.pop("per_class") == by_layer.pop("per_class")
+    assert by_loss.pop("confusion") == by_layer.pop("confusion")
+    assert by_loss == pytest.approx(by_layer, rel=1e-5)
+
+
+def test_what_cannot_be_measured(scored):
+    with pytest.raises(ShapeError, match=r"flip mirrors images .*shape \(6,\): measure without it"):
+        measure(echo(), scored, NAMES, flip=True)
+    with pytest.raises(DataError, match="nothing to measure"):
+        measure(echo(), scored.first(0), NAMES)
+    network = echo()
+    network.params["affine1.weight"] = np.full((6, 6), 1e308)
+    with pytest.raises(NonFiniteError, match="hold NaN or infinity.*look at the samples"):
+        measure(network, Split(scored.images * [9, -9, 9, -9, 9, -9], scored.labels), NAMES)
+
+
+def test_evaluate_and_predict_with_flip(own, files, tmp_path):
+    network, normalization, classes = RunFolder.open(own).load()
+    data = pg.load_data(str(tmp_path / "data" / "own.npz"), validation=12)
+    split = Split(data.test.images, data.test.labels, normalization)
+    assert evaluate(own, top_k=2, flip=True)["test"] == measure(network, split, classes, top_k=2, flip=True)
+
+    images = BYTES[: len(files)]
+    scores = [network.scores(normalization.batch(view)) for view in (images, images[..., ::-1])]
+    got = [list(p.probabilities.values()) for p in predict(own, files, flip=True)]
+    np.testing.assert_allclose(got, softmax(sum(scores) / 2), rtol=1e-5)
+    assert not np.allclose(got, [list(p.probabilities.values()) for p in predict(own, files)], rtol=1e-3)

@@ -1,14 +1,16 @@
 """Update rules against PyTorch and against each other, the optimizer on flat and on plain dicts, clipping."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import plaingrad
+from plaingrad.errors import RecipeError
 from plaingrad.network import FlatDict
 from plaingrad.optim import RULES, SGD, AdaGrad, Adam, AdamW, Momentum, Nesterov, RMSProp
-from plaingrad.optimizer import Optimizer, clip_by_global_norm, global_norm
+from plaingrad.optimizer import Optimizer, clip_by_global_norm, factors_by_name, global_norm
 
 # Each rule with the arguments of its counterpart in torch.optim.  PyTorch's Adam adds ε after the same
 # correction; its RMSProp and Adagrad are ours with their own defaults.
@@ -63,9 +65,34 @@ def test_rule_changes_nothing_and_keeps_the_dtype(name):
 
 
 @pytest.mark.parametrize("name", RULES)
+def test_decay_stands_beside_the_rules_own_step(name):
+    rule, bare = (replace(COUNTERPARTS[name][0], weight_decay=decay) for decay in (0.3, 0.0))
+    w = np.random.default_rng(0).standard_normal((5, 4))
+    state = {slot: np.abs(gradients(7)[6]) for slot in rule.slots}
+    (decayed, state_decayed), (moved, state_moved) = (
+        r.update(w, gradients()[0], state, lr=0.1, t=2) for r in (rule, bare)
+    )
+    np.testing.assert_allclose(decayed, moved - 0.1 * 0.3 * w, rtol=1e-13, atol=1e-15)
+    for slot in rule.slots:
+        np.testing.assert_array_equal(state_decayed[slot], state_moved[slot])
+
+
+@pytest.mark.parametrize(("name", "same"), [("sgd", True), ("momentum", False), ("adam", False)])
+def test_decay_is_l2_in_the_loss_for_sgd_alone(name, same):
+    decaying, bare = RULES[name](0.1, weight_decay=0.3), RULES[name](0.1)
+    with_decay, with_l2 = (np.random.default_rng(0).standard_normal((5, 4)) for _ in range(2))
+    states = [bare.init(with_decay), bare.init(with_l2)]
+    for t, dw in enumerate(gradients(3), 1):
+        with_decay, states[0] = decaying.update(with_decay, dw, states[0], lr=0.1, t=t)
+        with_l2, states[1] = bare.update(with_l2, dw + 0.3 * with_l2, states[1], lr=0.1, t=t)
+    assert np.allclose(with_decay, with_l2, rtol=1e-12) == same
+
+
+@pytest.mark.parametrize("name", RULES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_in_place_is_the_formula_to_the_bit(name, dtype):
-    rule = COUNTERPARTS[name][0]
+@pytest.mark.parametrize("decay", [0.0, 0.3])
+def test_in_place_is_the_formula_to_the_bit(name, dtype, decay):
+    rule = replace(COUNTERPARTS[name][0], weight_decay=decay)
     w = np.random.default_rng(0).standard_normal(101).astype(dtype)
     state, expected = rule.init(w), w.copy()
     formula_state = rule.init(w)
@@ -100,11 +127,12 @@ def flat_params(size=50_000):
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_flat_and_plain_dicts_are_updated_alike(name):
-    rule = COUNTERPARTS[name][0]
+@pytest.mark.parametrize("factors", [None, {"W": 0.3, "b": 2}, {"b": 0}])
+def test_flat_and_plain_dicts_are_updated_alike(name, factors):
+    rule = replace(COUNTERPARTS[name][0], weight_decay=0.1)
     flat = flat_params()
     plain = {key: value.copy() for key, value in flat.items()}
-    one, other = Optimizer(rule, flat), Optimizer(rule, plain)
+    one, other = Optimizer(rule, flat, factors), Optimizer(rule, plain, factors)
     buffer = flat.flat
     for seed in range(3):
         grads = flat.like()
@@ -124,13 +152,87 @@ def test_gradients_of_a_flat_dict_may_come_as_any_dict():
         np.testing.assert_allclose(params[key], expected[key])
 
 
-def test_weight_decay_spares_biases():
+@pytest.mark.parametrize("name", RULES)
+def test_weight_decay_spares_biases(name):
     for params in (flat_params(100), {key: value.copy() for key, value in flat_params(100).items()}):
         before = {key: value.copy() for key, value in params.items()}
         zero = {key: np.zeros_like(value) for key, value in params.items()}
-        Optimizer(AdamW(weight_decay=0.5), params).step(params, zero, lr=0.1)
+        Optimizer(RULES[name](weight_decay=0.5), params).step(params, zero, lr=0.1)
         np.testing.assert_array_equal(params["b"], before["b"])
         np.testing.assert_allclose(params["W"], before["W"] * 0.95)
+
+
+LAYERS = ("conv1.weight", "conv1.bias", "conv2.weight", "conv2.bias", "affine1.weight", "affine1.bias")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, [1, 1, 1, 1, 1, 1]),
+        ({"conv1": 0.1}, [0.1, 0.1, 1, 1, 1, 1]),
+        ({"conv1.bias": 3}, [1, 3, 1, 1, 1, 1]),
+        ({"conv*": 0.1, "conv2": 0}, [0.1, 0.1, 0, 0, 1, 1]),
+        ({"conv2": 0, "conv*": 0.1}, [0.1, 0.1, 0.1, 0.1, 1, 1]),
+        ({"*.bias": 2.0, "affine1": 0.5}, [1, 2, 1, 2, 0.5, 0.5]),
+        ({"conv[2-9]": 0.5}, [1, 1, 0.5, 0.5, 1, 1]),
+    ],
+)
+def test_factors_of_parameters_by_name_layer_and_pattern(given, expected):
+    params = {name: np.ones(1) for name in LAYERS}
+    assert factors_by_name(params, given) == dict(zip(LAYERS, expected, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (
+            {"afine1": 0.1},
+            "lr_factors: no parameter .* 'afine1'; did you mean 'affine1'. There are: W, affine1, affine1.bias, ",
+        ),
+        ({"relu1": 0.1}, "no layer that has any is called 'relu1'"),
+        ({"": 0.1}, "is called ''"),
+        ({"conv9*": 0.1}, "is called 'conv9[*]'"),
+        ({3: 0.1}, "is called 3; there are: "),
+        ({"conv1": -0.1}, "lr_factors: conv1 must be a number 0 or more, got -0.1"),
+        ({"conv1": math.inf}, "lr_factors: conv1 must be a number 0 or more, got inf"),
+        ({"conv1": math.nan}, "lr_factors: conv1 must be a number 0 or more, got nan"),
+        ({"conv1": "small"}, "lr_factors: conv1 must be a number 0 or more, got 'small'"),
+    ],
+)
+def test_wrong_factors(given, words):
+    names = (*LAYERS, "W")
+    for params in ({name: np.ones(1) for name in names}, FlatDict(dict.fromkeys(names, (1,)))):
+        with pytest.raises(RecipeError, match=words):
+            Optimizer(SGD(), params, given)
+
+
+@pytest.mark.parametrize("flat", [True, False])
+def test_each_parameter_is_updated_with_its_learning_rate_and_decay(flat):
+    shapes = {name: (4, 3) if name.endswith("weight") else (4,) for name in LAYERS}
+    params = FlatDict(shapes, np.float64, first={name for name in LAYERS if name.endswith("weight")})
+    params.flat[:] = np.random.default_rng(0).standard_normal(params.flat.size)
+    params = params if flat else {name: value.copy() for name, value in params.items()}
+    before = {name: value.copy() for name, value in params.items()}
+    factors = {"conv1": 0.5, "*.bias": 3.0, "affine1.weight": 0.0}
+    optimizer = Optimizer(SGD(weight_decay=0.2), params, factors)
+    optimizer.step(params, {name: np.ones(shape) for name, shape in shapes.items()}, 0.1)
+    for name, factor in zip(LAYERS, (0.5, 3, 1, 3, 0, 3), strict=True):
+        decay = 0.2 if name.endswith("weight") else 0.0
+        expected = before[name] - 0.1 * factor * (1 + decay * before[name])
+        np.testing.assert_allclose(params[name], expected, rtol=1e-14, atol=1e-14, err_msg=name)
+
+
+@pytest.mark.parametrize("flat", [True, False])
+def test_what_is_frozen_stays_to_the_bit_whatever_its_gradient(flat):
+    params = flat_params(100)
+    params = params if flat else {key: value.copy() for key, value in params.items()}
+    before = params["W"].copy()
+    optimizer = Optimizer(AdamW(), params, {"W": 0})
+    for _ in range(3):
+        optimizer.step(params, {"W": np.full((10, 10), np.nan), "b": np.ones(7)}, 0.1)
+    assert params["W"].tobytes() == before.tobytes()
+    assert np.isfinite(params["b"]).all()
+    assert all(np.isfinite(slot).all() for own in optimizer.state.values() for slot in own.values())
 
 
 def test_optimizer_state_continues_exactly():
@@ -172,7 +274,9 @@ def test_clipping_gradients_whose_squares_overflow(flat):
         (lambda: SGD(lr=0), "lr must be above 0"),
         (lambda: Momentum(momentum=1), "momentum must be from 0 to below 1"),
         (lambda: Adam(beta2=-0.1), "beta2 must be from 0 to below 1"),
-        (lambda: AdamW(weight_decay=-1), "weight_decay must be 0 or more"),
+        (lambda: AdamW(weight_decay=-1), "AdamW: weight_decay must be 0 or more"),
+        (lambda: SGD(weight_decay=-1), "SGD: weight_decay must be 0 or more"),
+        (lambda: SGD(weight_decay=math.inf), "weight_decay must be finite and 0 or more"),
         (lambda: RMSProp(eps=0), "eps must be above 0"),
         (lambda: SGD(lr=math.nan), "lr must be finite and above 0"),
     ],

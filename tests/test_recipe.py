@@ -2,6 +2,7 @@
 
 import pytest
 
+from plaingrad.data import Augmentation, ColorJitter, Crop, Cutout, Flip
 from plaingrad.errors import RecipeError
 from plaingrad.optim import SGD, AdamW
 from plaingrad.recipe import built_in, check, read_recipe
@@ -13,14 +14,17 @@ def test_built_in_recipes_are_whole(name):
     recipe = read_recipe(name)
     assert recipe.name == name
     assert recipe.description == built_in()[name]
-    network = recipe.build((3, 8, 8), 4)
+    network = recipe.build((3, 32, 32), 4)
     assert network.output_shape == (4,)
     assert network.dtype == recipe.training.dtype
 
 
 @pytest.mark.parametrize("name", built_in())
 def test_a_written_recipe_is_the_same_recipe(name, tmp_path):
-    recipe = read_recipe(name, ["data.path='/some/where'", "schedule.warmup=2"])
+    factors = 'training.lr_factors={"affine*"=0.5, affine2=0, "*.bias"=2.0}'
+    overrides = ["data.path='/some/where'", "training.ema=0.99", "augmentation.crop=2", factors]
+    overrides += ["optimizer.weight_decay=0.1", "schedule.name=cosine", "schedule.warmup=2"]
+    recipe = read_recipe(name, overrides)
     path = tmp_path / "recipe.toml"
     path.write_text(recipe.to_toml(run={"plaingrad": "0"}), "utf-8")
     again = read_recipe(path)
@@ -30,6 +34,8 @@ def test_a_written_recipe_is_the_same_recipe(name, tmp_path):
         exclude={"optimizer", "schedule"}
     )
     assert again.to_toml() == read_recipe(path).to_toml()
+    assert again.digest == recipe.digest
+    assert list(again.training.lr_factors.items()) == [("affine*", 0.5), ("affine2", 0), ("*.bias", 2.0)]
 
 
 def test_overrides():
@@ -70,7 +76,54 @@ def test_schedule_and_warm_up():
     assert recipe.learning_rate_schedule() == Warmup(1.5, then=OneCycle())
 
 
+def test_augmentation():
+    assert read_recipe("digits").augmentation.build(seed=3) is None
+    overrides = ["cutout=5", "flip=alternating", "saturation=0.5", "crop=2"]
+    recipe = read_recipe("digits", [f"augmentation.{text}" for text in overrides])
+    assert recipe.augmentation.build(seed=3) == Augmentation(
+        Flip("alternating"), Crop(2), ColorJitter(0, 0, 0.5), Cutout(5), seed=3
+    )
+
+
+def test_doubled_data_is_normalised_by_what_trains():
+    once, twice = (read_recipe("digits", [f"data.doubled={word}"]).data.build() for word in ("false", "true"))
+    assert len(twice.train) == 2 * len(once.train)
+    X = twice.train.batch(range(len(twice.train)))[0]
+    assert abs(X.mean(axis=0)).max() < 1e-5 * abs(X).max()
+    assert len(twice.validation) == len(once.validation)
+
+
+def test_the_digest_covers_all_that_decides_how_training_goes():
+    changes = ["training.ema=0.9", "training.ema=0.0", "training.accumulate=2", "augmentation.flip=random"]
+    changes += ["training.lr_factors={a=1, b=2}", "training.lr_factors={b=2, a=1}", "data.doubled=true"]
+    changes += ["optimizer.weight_decay=0", "seed=1"]
+    recipes = [read_recipe("digits"), *(read_recipe("digits", [change]) for change in changes)]
+    assert len({recipe.digest for recipe in recipes}) == len(recipes)
+    assert read_recipe("digits", ["description=mine", "name=other"]).digest == recipes[0].digest
+
+
 WRONG = [
+    ("training.ema=1", "training.ema: input should be less than 1, got 1"),
+    ("training.accumulate=0", "training.accumulate: input should be greater than or equal to 1, got 0"),
+    (
+        "training.lr_factors.affine1=-1",
+        "training.lr_factors.affine1: input should be greater than or equal to 0",
+    ),
+    ("training.lr_factors=0.1", "training.lr_factors: input should be a valid dictionary, got 0.1"),
+    (
+        "augmentation.flip=left",
+        "augmentation.flip: input should be 'none', 'random' or 'alternating', got 'left'",
+    ),
+    ("augmentation.crop=-1", "augmentation.crop: input should be greater than or equal to 0, got -1"),
+    (
+        "augmentation.cutout=100000000000000000000",
+        "augmentation.cutout: input should be less than or equal to",
+    ),
+    ("augmentation.contrast=1.5", "augmentation.contrast: input should be less than or equal to 1, got 1.5"),
+    ("augmentation.mirror=1", "augmentation.mirror: there is no such field; there are: brightness, contrast"),
+    ("augmentation.flp=random", "did you mean 'flip'"),
+    ("data.doubled=1", "data.doubled: input should be a valid boolean, got 1"),
+    ("optimizer.weight_decay=-1", "weight_decay must be 0 or more, got -1"),
     ("optimizer.lr=-1", "optimizer: .*lr must be above 0, got -1"),
     ("optimizer.lr=fast", "optimizer.lr must be a number, got 'fast'"),
     ("optimizer.lr=true", "optimizer.lr must be a number, got True"),

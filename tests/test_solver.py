@@ -1,13 +1,16 @@
 """The training loop: it learns, it is reproducible, it continues exactly, it stops when it must."""
 
+import math
 import os
 import signal
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import plaingrad as pg
+from plaingrad.data import Augmentation, Crop, Flip, Transform
 from plaingrad.errors import DataError, Interrupted, NonFiniteError, RecipeError, ShapeError
 from plaingrad.solver import predict
 
@@ -20,6 +23,11 @@ def blobs(count=120, features=6, classes=3, seed=0):
     X = (centres[y] + rng.standard_normal((count, features))).astype(np.float32)
     cut = count * 2 // 3
     return {"X_train": X[:cut], "y_train": y[:cut], "X_val": X[cut:], "y_val": y[cut:]}
+
+
+def images(**settings):
+    """The same clouds, as images of 2×3 pixels."""
+    return {key: a.reshape(-1, 1, 2, 3) if "X" in key else a for key, a in blobs(**settings).items()}
 
 
 def network(**settings):
@@ -81,12 +89,9 @@ def test_same_seed_same_bytes_other_seed_other_bytes():
     assert weights[0] == weights[1] != weights[2]
 
 
-@pytest.mark.parametrize("sampling", ["shuffle", "replacement"])
-@pytest.mark.parametrize("stop", [1, 4, 5, 7, 19])
-@pytest.mark.parametrize("make", [network, Student], ids=["network", "student"])
-def test_continues_exactly_from_any_step(sampling, stop, make):
-    rule = pg.AdamW(1e-2)
-    whole = solver(make(), sampling=sampling, rule=rule)
+def check_continues_exactly(make, stop, **settings):
+    """Compare a training stopped after step `stop` and continued by another solver with one that was not."""
+    whole = solver(make(), **settings)
     whole.train()
 
     class Stop(pg.Callback):
@@ -94,12 +99,12 @@ def test_continues_exactly_from_any_step(sampling, stop, make):
             if s.step == stop:
                 os.kill(os.getpid(), signal.SIGINT)
 
-    first = solver(make(), sampling=sampling, rule=rule, callbacks=[Stop()])
+    first = solver(make(), **settings, callbacks=[Stop()])
     with pytest.raises(Interrupted, match=f"after step {stop}"):
         first.train()
     arrays, values = first.state_dict()
     arrays = {name: array.copy() for name, array in arrays.items()}
-    second = solver(make(), sampling=sampling, rule=rule)
+    second = solver(make(), **settings)
     second.load_state_dict(arrays, values, first.loss_history, first.records)
     second.train()
 
@@ -110,6 +115,52 @@ def test_continues_exactly_from_any_step(sampling, stop, make):
         assert ours[name].tobytes() == array.tobytes(), name
     untimed = [[{**r.to_dict(), "seconds": 0} for r in s.records] for s in (second, whole)]
     assert untimed[0] == untimed[1]
+    for name, array in second.model.params.items():
+        assert array.tobytes() == whole.model.params[name].tobytes(), name
+
+
+@pytest.mark.parametrize("sampling", ["shuffle", "replacement"])
+@pytest.mark.parametrize("stop", [1, 4, 5, 7, 19])
+@pytest.mark.parametrize("make", [network, Student], ids=["network", "student"])
+def test_continues_exactly_from_any_step(sampling, stop, make):
+    check_continues_exactly(make, stop, sampling=sampling, rule=pg.AdamW(1e-2))
+
+
+@pytest.mark.parametrize("stop", [1, 5, 12])
+@pytest.mark.parametrize("make", [network, Student], ids=["network", "student"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"ema": 0.9, "rule": pg.Momentum(0.1, weight_decay=0.1)},
+        {"ema": 0.5, "accumulate": 3, "lr_factors": {"*": 0.5}, "rule": pg.Nesterov(0.1)},
+    ],
+    ids=["ema", "all"],
+)
+def test_continues_exactly_with_everything_on(stop, make, settings):
+    check_continues_exactly(make, stop, **settings)
+
+
+@pytest.mark.parametrize("stop", [1, 5, 12])
+def test_continues_exactly_with_augmentation(stop):
+    check_continues_exactly(
+        lambda: network(input_shape=(1, 2, 3)),
+        stop,
+        data=images(),
+        augmentation=Augmentation(Flip("alternating"), Crop(1), seed=5),
+        ema=0.9,
+    )
+
+
+def test_state_of_other_settings_is_refused():
+    with_average, without = solver(ema=0.9), solver()
+    with pytest.raises(RecipeError, match="this solver needs average-params, .*settings it was saved with"):
+        with_average.load_state_dict(*without.state_dict())
+    with pytest.raises(
+        RecipeError, match="what was saved holds average-params, .*settings it was saved with"
+    ):
+        without.load_state_dict(*with_average.state_dict())
+    with pytest.raises(RecipeError, match="but this solver needs best-params, best-state, params, state"):
+        without.load_state_dict({}, {})
 
 
 def test_signal_handlers_are_put_back():
@@ -178,13 +229,161 @@ def test_without_validation_the_last_weights_stay():
     data = {key: value for key, value in blobs().items() if "train" in key}
     last = []
 
-    class Keep(pg.Callback):
+    class Spoil(pg.Callback):
+        def on_step(self, s, loss):
+            if s.step == s.total_steps:
+                s.model.params.flat[:] *= -1
+
         def on_end(self, s):
             last.append(s.model.params.flat.copy())
 
-    s = solver(data=data, epochs=2, callbacks=[Keep()])
-    assert all(r.val_accuracy is None for r in s.train())
+    s = solver(data=data, epochs=2, callbacks=[Spoil()])
+    records = s.train()
+    assert all(r.val_accuracy is None for r in records)
+    assert records[1].train_accuracy < records[0].train_accuracy == s.best_accuracy
     np.testing.assert_array_equal(s.model.params.flat, last[0])
+    kept = s.state_dict()[0]
+    for name, values in s.model.params.items():
+        np.testing.assert_array_equal(kept[f"best-params/{name}"], values)
+
+
+class Keep(pg.Callback):
+    """Keeps the numbers that the model has, and those that are averages, after each evaluation."""
+
+    def __init__(self):
+        self.newest, self.averaged = [], []
+
+    def on_epoch(self, s, record):
+        self.newest.append(np.concatenate([s.model.params.flat, s.model.state.flat]))
+        if s.average:
+            with s.average.in_model():
+                if s.data.validation:
+                    assert s.accuracy(s.data.validation) == record.val_accuracy
+                self.averaged.append(s.model.params.flat.copy())
+
+
+def test_training_goes_on_with_the_newest_weights_and_the_average_is_evaluated_and_kept():
+    with_average, without = Keep(), Keep()
+    s, other = solver(ema=0.9, callbacks=[with_average]), solver(callbacks=[without])
+    s.train()
+    other.train()
+    assert s.loss_history == other.loss_history
+    np.testing.assert_array_equal(with_average.newest, without.newest)
+    assert [r.val_accuracy for r in s.records] != [r.val_accuracy for r in other.records]
+    best = [r.val_accuracy for r in s.records].index(s.best_accuracy)
+    np.testing.assert_array_equal(s.model.params.flat, with_average.averaged[best])
+    assert s.accuracy(s.data.validation) == s.best_accuracy
+
+
+def test_without_validation_the_last_average_stays():
+    data, keep = {key: value for key, value in blobs().items() if "train" in key}, Keep()
+    s = solver(data=data, ema=0.9, callbacks=[keep])
+    s.train()
+    np.testing.assert_array_equal(s.model.params.flat, keep.averaged[-1])
+    assert not np.array_equal(s.model.params.flat, keep.newest[-1][: s.model.params.flat.size])
+
+
+def test_the_average_starts_from_the_initial_weights():
+    s = solver(ema=0.999, iterations=1)
+    before = s.model.params.flat.copy()
+    s.callbacks.append(keep := Keep())
+    s.train()
+    newest = keep.newest[0][: before.size]
+    np.testing.assert_allclose(s.model.params.flat, 2 / 11 * before + 9 / 11 * newest, rtol=1e-5, atol=1e-7)
+
+
+def test_an_average_that_forgets_at_once_is_no_average():
+    trained = [solver(ema=ema) for ema in (None, 0.0)]
+    for s in trained:
+        s.train()
+    assert trained[0].model.params.flat.tobytes() == trained[1].model.params.flat.tobytes()
+
+
+@pytest.mark.parametrize("count", [2, 3, 16])
+def test_a_batch_in_parts_trains_as_the_whole(count):
+    settings = {"input_shape": 6, "classes": 3, "reg": 0.1, "dtype": np.float64}
+    data = {key: a.astype(np.float64) if "X" in key else a for key, a in blobs().items()}
+    sizes = []
+
+    class Watched(pg.FullyConnectedNet):
+        def loss(self, X, y=None):
+            sizes.append(len(X) if y is not None else 0)
+            return super().loss(X, y)
+
+    whole = solver(pg.FullyConnectedNet([10], **settings), data, clip_norm=1.0)
+    parts = solver(Watched([10], **settings), data, clip_norm=1.0, accumulate=count)
+    whole.train()
+    parts.train()
+    assert max(sizes) == math.ceil(16 / count)
+    np.testing.assert_allclose(parts.loss_history, whole.loss_history, rtol=1e-10)
+    np.testing.assert_allclose(parts.model.params.flat, whole.model.params.flat, rtol=1e-8, atol=1e-10)
+
+
+def test_a_loss_that_is_not_finite_is_looked_into_part_by_part():
+    seen = []
+
+    class Watched(pg.FullyConnectedNet):
+        def first_non_finite(self, X):
+            seen.append(len(X))
+            return super().first_non_finite(X)
+
+    model = Watched([10], input_shape=6, classes=3)
+    model.params["affine2.weight"][0, 0] = np.nan
+    with pytest.raises(NonFiniteError, match="at step 0 .*is affine2"):
+        solver(model, accumulate=4).train()
+    assert seen == [4]
+
+
+@pytest.mark.parametrize("make", [network, Student], ids=["network", "student"])
+def test_frozen_parameters_stay(make):
+    model = make()
+    frozen, moving = list(model.params)[:1], list(model.params)[1:]
+    before = {name: array.copy() for name, array in model.params.items()}
+    solver(model, rule=pg.AdamW(1e-2), lr_factors={frozen[0]: 0}).train()
+    assert all(model.params[name].tobytes() == before[name].tobytes() for name in frozen)
+    assert not any(np.array_equal(model.params[name], before[name]) for name in moving)
+
+
+class Ruin(Transform):
+    """Leaves nothing of the images."""
+
+    def transform(self, images, *, indices, epoch, rng):
+        return np.zeros_like(images)
+
+
+def test_training_images_are_augmented_and_measured_ones_are_not():
+    class Watched(Student):
+        def loss(self, X, y=None):
+            assert X.any() == (y is None)
+            return super().loss(X.reshape(len(X), -1), y)
+
+    s = solver(Watched(), images(), augmentation=Augmentation(Ruin()))
+    assert len(s.train()) == 4
+
+
+def threads():
+    return [t.name for t in threading.enumerate() if t.name.startswith("plaingrad-batches")]
+
+
+def test_the_thread_that_makes_batches_ends_with_training_whatever_happens():
+    def act(action):
+        return type("Act", (pg.Callback,), {"on_step": lambda self, s, loss: action(s)})()
+
+    def check(s):
+        assert threads()
+        raise ZeroDivisionError
+
+    def interrupt(s):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    settings = {"data": images(), "augmentation": Augmentation(Flip())}
+    model = network(input_shape=(1, 2, 3))
+    for action, error in ((check, ZeroDivisionError), (interrupt, Interrupted)):
+        with pytest.raises(error):
+            solver(model, callbacks=[act(action)], **settings).train()
+        assert not threads()
+    solver(model, **settings).train()
+    assert not threads()
 
 
 def test_learning_rate_follows_the_schedule():
@@ -248,6 +447,16 @@ def test_a_students_diverging_model_is_stopped_too():
         ({"train_samples": 0}, RecipeError, "train_samples must be a whole number, 1 or more"),
         ({"seed": -1}, RecipeError, "seed must be a whole number, 0 or more"),
         ({"clip_norm": -1.0}, RecipeError, "clip_norm must be a number above 0"),
+        ({"ema": 1}, RecipeError, "ema must be a number from 0 to below 1, got 1"),
+        ({"ema": -0.1}, RecipeError, "ema must be a number from 0 to below 1, got -0.1"),
+        ({"ema": np.nan}, RecipeError, "ema must be a number from 0 to below 1, got nan"),
+        ({"ema": "0.9"}, RecipeError, "ema must be a number from 0 to below 1, got '0.9'"),
+        ({"accumulate": 0}, RecipeError, "accumulate must be a whole number, 1 or more, got 0"),
+        ({"accumulate": 2.0}, RecipeError, "accumulate must be a whole number, 1 or more, got 2.0"),
+        ({"lr_factors": 0.1}, RecipeError, "lr_factors must be an object such as .*, got 0.1"),
+        ({"lr_factors": {"afine1": 1}}, RecipeError, "'afine1'; did you mean 'affine1'"),
+        ({"augmentation": Flip()}, RecipeError, r"augmentation must be an object such as Augmentation\(Flip"),
+        ({"augmentation": Augmentation(Flip())}, DataError, "augmentation takes images"),
         ({"rule": "adam"}, RecipeError, "rule must be an object such as"),
         ({"schedule": "cosine"}, RecipeError, "schedule must be an object such as"),
         ({"callbacks": [print]}, RecipeError, "a callback must be an object derived from"),

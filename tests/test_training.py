@@ -13,7 +13,7 @@ import pytest
 
 import plaingrad as pg
 from plaingrad import checkpoint, history, recorder, training
-from plaingrad.errors import DataError, Interrupted, NonFiniteError, RunError
+from plaingrad.errors import DataError, Interrupted, NonFiniteError, RecipeError, RunError
 from plaingrad.evaluation import evaluate, predict
 from plaingrad.recipe import read_recipe
 from plaingrad.run_folder import RunFolder
@@ -83,6 +83,56 @@ def test_the_resolved_recipe_gives_the_same_run(finished, tmp_path):
     training.train(read_recipe(finished[1] / "recipe.toml"), tmp_path / "again")
     ours, theirs = weights(tmp_path / "again"), weights(finished[1])
     assert {n: a.tobytes() for n, a in ours.items()} == {n: a.tobytes() for n, a in theirs.items()}
+
+
+EXTRAS = [
+    "training.ema=0.9",
+    "training.accumulate=3",
+    'training.lr_factors={"*.bias"=2.0, affine1=0.5}',
+    "augmentation.flip=random",
+    "augmentation.crop=1",
+    "data.doubled=true",
+    "optimizer.weight_decay=0.2",
+]
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_every_extra_has_its_effect(finished, tmp_path, extra):
+    training.train(small(extra, "training.iterations=16"), tmp_path)
+    ours, theirs = (weights(folder)["best-params/affine1.weight"] for folder in (tmp_path, finished[1]))
+    assert not np.array_equal(ours, theirs)
+
+
+def test_an_interrupted_run_with_all_extras_goes_on_to_the_same_bytes(tmp_path):
+    result = training.train(small(*EXTRAS), tmp_path / "whole")
+    with pytest.raises(Interrupted, match="after step 11"):
+        training.train(small(*EXTRAS), tmp_path / "run", callbacks=[interrupt(11)])
+    resumed = training.resume(tmp_path / "run")
+    ours, theirs = weights(tmp_path / "run"), weights(tmp_path / "whole")
+    assert {n: a.tobytes() for n, a in ours.items()} == {n: a.tobytes() for n, a in theirs.items()}
+    assert not np.array_equal(ours["average-params/affine1.weight"], ours["params/affine1.weight"])
+    assert resumed.test_accuracy == result.test_accuracy == evaluate(tmp_path / "run")["test"]["accuracy"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("ema = 0.9", "ema = 0.8"), ("accumulate = 3", "accumulate = 1"), ("crop = 1", "crop = 2")],
+)
+def test_extras_changed_since_are_noticed(tmp_path, before, after):
+    with pytest.raises(Interrupted):
+        training.train(small(*EXTRAS), tmp_path, callbacks=[interrupt(2)])
+    recipe = (tmp_path / "recipe.toml").read_text("utf-8")
+    assert before in recipe
+    (tmp_path / "recipe.toml").write_text(recipe.replace(before, after), "utf-8")
+    with pytest.raises(RunError, match="was changed since"):
+        training.resume(tmp_path)
+
+
+def test_without_validation_the_last_weights_are_kept_and_tested(tmp_path):
+    result = training.train(small("data.validation=0", "optimizer.lr=0.3"), tmp_path / "run")
+    assert evaluate(tmp_path / "run")["test"]["accuracy"] == result.test_accuracy
+    kept = weights(tmp_path / "run")
+    np.testing.assert_array_equal(kept["best-params/affine1.weight"], kept["params/affine1.weight"])
 
 
 @pytest.mark.parametrize("stop", [1, 4, 6, 15])
@@ -263,6 +313,19 @@ def test_a_folder_in_use_is_left_alone(tmp_path):
 def test_bad_data_makes_no_folder(tmp_path):
     with pytest.raises(DataError):
         training.train(small("data.name='cifar10'", f"data.path='{tmp_path}'"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("override", "error", "words"),
+    [
+        ("training.lr_factors.afine1=0.1", RecipeError, "is called 'afine1'; did you mean 'affine1'"),
+        ("augmentation.crop=8", DataError, "choose a smaller padding"),
+    ],
+)
+def test_extras_that_fit_neither_network_nor_images_make_no_folder(tmp_path, override, error, words):
+    with pytest.raises(error, match=words):
+        training.train(small(override), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 

@@ -50,6 +50,7 @@ from .network import Normal as Normal
 from .network import ReLU as ReLU
 from .network import Residual as Residual
 from .network import ResNet as ResNet
+from .network import Scale as Scale
 from .network import Sequential as Sequential
 from .network import Sigmoid as Sigmoid
 from .network import SiLU as SiLU

@@ -44,6 +44,7 @@ Json = Annotated[bool, typer.Option("--json", help="End with one line of JSON.")
 DataDir = Annotated[str | None, typer.Option("--data-dir", help="The folder that holds the data.")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Override a field.")]
 Seed = Annotated[int | None, typer.Option(help="Seed of weights, order and dropout.")]
+Flip = Annotated[bool, typer.Option("--flip", help="Average each image's scores with its mirror image's.")]
 
 
 def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -126,17 +127,22 @@ def recipes() -> None:
 @app.command(name="eval")
 @guarded
 def evaluate(
-    run: Annotated[str, typer.Argument(help="A run folder.")], data_dir: DataDir = None, json: Json = False
+    run: Annotated[str, typer.Argument(help="A run folder.")],
+    per_class: Annotated[bool, typer.Option("--per-class", help="Show the accuracy of each class.")] = False,
+    confusion: Annotated[bool, typer.Option("--confusion", help="Show what was taken for what.")] = False,
+    top_k: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="K", help="The k of the top-k accuracy; 5 if there are more classes."),
+    ] = None,
+    flip: Flip = False,
+    data_dir: DataDir = None,
+    json: Json = False,
 ) -> None:
     """Measure a trained run on its validation and test set."""
     from plaingrad import console, evaluation
 
-    measured = evaluation.evaluate(run, data_path=data_dir, warn=console.warn)
-    rows = [
-        (part, console.percent(own["accuracy"]), f"{own['loss']:.4f}", f"{own['samples']:,}")
-        for part, own in measured.items()
-    ]
-    console.table(["set", "accuracy", "loss", "samples"], rows, right=(1, 2, 3))
+    measured = evaluation.evaluate(run, data_path=data_dir, top_k=top_k, flip=flip, warn=console.warn)
+    console.measured(measured, each_class=per_class, matrix=confusion)
     if json:
         console.print_json({"run": run, **measured})
 
@@ -146,6 +152,7 @@ def evaluate(
 def predict(
     run: Annotated[str, typer.Argument(help="A run folder.")],
     images: Annotated[list[str], typer.Argument(help="PNG or JPEG files.")],
+    flip: Flip = False,
     json: Json = False,
 ) -> None:
     """Say what class each image belongs to."""
@@ -153,7 +160,7 @@ def predict(
 
     from plaingrad import console, evaluation
 
-    predictions = evaluation.predict(run, images, warn=console.warn)
+    predictions = evaluation.predict(run, images, flip=flip, warn=console.warn)
     rows = [(p.image, p.label, console.percent(p.probability)) for p in predictions]
     console.table(["image", "class", "probability"], rows, right=(2,))
     if json:

@@ -7,10 +7,14 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from plaingrad.callbacks import Callback, EpochRecord
 from plaingrad.solver import Solver
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 
 def warn(message: str) -> None:
@@ -30,22 +34,69 @@ def print_json(value: dict[str, Any]) -> None:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[int] = ()) -> None:
     """A table; the columns numbered in `right` are aligned right."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    _print(_console(), _table(columns, rows, right))
 
-    made = Table(box=box.SIMPLE_HEAD)
-    for i, name in enumerate(columns):
-        made.add_column(name, justify="right" if i in set(right) else "left", overflow="fold")
-    for row in rows:
-        made.add_row(*(Text(cell) for cell in row))  # Text: a name with [brackets] is not markup
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 160
-    with console.capture() as captured:
-        console.print(made)
-    print("\n".join(line.rstrip() for line in captured.get().splitlines() if line.strip()))
+
+def measured(parts: dict[str, dict[str, Any]], *, each_class: bool = False, matrix: bool = False) -> None:
+    """A line for each set that `evaluation.evaluate` measured; what is not known has no column.
+
+    Then, if wanted, the classes and the confusion matrix of the test set, or else of the validation set.
+    """
+    first = next(iter(parts.values()))
+    shown = {"accuracy": lambda own: percent(own["accuracy"])}
+    if "top_k" in first:
+        shown[f"top-{first['top_k']}"] = lambda own: percent(own["top_k_accuracy"])
+    shown["loss"] = lambda own: f"{own['loss']:.4f}"
+    if first["ece"] is not None:
+        shown["calibration error"] = lambda own: percent(own["ece"])
+    shown["samples"] = lambda own: f"{own['samples']:,}"
+    rows = [(part, *(cell(own) for cell in shown.values())) for part, own in parts.items()]
+    table(["set", *shown], rows, right=range(1, len(shown) + 1))
+    part = "test" if "test" in parts else "validation"
+    if each_class:
+        per_class(part, parts[part])
+    if matrix:
+        confusion(part, parts[part])
+
+
+def per_class(part: str, own: dict[str, Any]) -> None:
+    """The accuracy of each class of a set, and which other class its samples are most often taken for."""
+    rows = []
+    for index, (name, accuracy) in enumerate(own["per_class"].items()):
+        counts = own["confusion"][index]
+        samples = sum(counts)
+        wrong = [0 if other == index else count for other, count in enumerate(counts)]
+        most = max(wrong)
+        other = list(own["per_class"])[wrong.index(most)] if most else "–"
+        share = percent(most / samples if most else None)
+        rows.append((name, percent(accuracy), f"{samples:,}", other, share))
+    columns = [f"class ({part})", "accuracy", "samples", "most often taken for", "share"]
+    table(columns, rows, right=(1, 2, 4))
+
+
+def confusion(part: str, own: dict[str, Any]) -> None:
+    """How many samples of each class of a set were taken for which, if that fits in the width there is."""
+    from rich.cells import cell_len
+
+    names, counts = list(own["per_class"]), own["confusion"]
+    # A column's head is the number alone, or it would be too wide; so a row's has it, too.
+    numbers = [str(index) for index in range(len(names))]
+    heads = names if names == numbers else [f"{i} {name}" for i, name in enumerate(names)]
+    width = max(len(str(max(map(max, counts)))), len(numbers[-1]))
+    needed = 3 + max(map(cell_len, heads)) + len(names) * (width + 1)
+    shown = _console()
+    if needed > shown.width:
+        print(
+            f"the confusion matrix of {len(names)} classes is {needed} characters wide and does not fit in "
+            f'{shown.width}: see "confusion" in what --json prints'
+        )
+        return
+    rows = [
+        (f"{head} ", *((str(count) if count else "·").rjust(width) for count in row))
+        for head, row in zip(heads, counts, strict=True)
+    ]
+    print(f"  {part} set: how many samples of the class on the left were taken for the one above")
+    _print(shown, _table(["", *numbers], rows, range(1, len(names) + 1), tight=True))
 
 
 class Lines(Callback):
@@ -130,3 +181,33 @@ def _finite(value: Any) -> Any:
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         return None
     return value
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    made = Console(highlight=False)
+    if not made.is_terminal:
+        made.width = 160
+    return made
+
+
+def _table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int], *, tight: bool = False
+) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=box.SIMPLE_HEAD, padding=0 if tight else (0, 1))
+    for i, name in enumerate(columns):
+        made.add_column(Text(name), justify="right" if i in set(right) else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(cell) for cell in row))  # Text: a name with [brackets] is not markup
+    return made
+
+
+def _print(console: Console, table: Table) -> None:
+    with console.capture() as captured:
+        console.print(table)
+    print("\n".join(line.rstrip() for line in captured.get().splitlines() if line.strip()))

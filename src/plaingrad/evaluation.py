@@ -1,17 +1,18 @@
-"""What a trained run is worth: accuracy on its data, classes for new images."""
+"""What a trained run is worth: how right and how sure it is on its data, classes for new images."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from plaingrad import metrics, ops
 from plaingrad.data import Dataset, Normalization, Split, read_image
-from plaingrad.errors import DataError, RunError
-from plaingrad.network import Network
+from plaingrad.errors import DataError, NonFiniteError, RunError, ShapeError
+from plaingrad.network import NegativeLogLikelihood, Network, SoftmaxCrossEntropy
 from plaingrad.run_folder import RunFolder, Warn, silent
 from plaingrad.settings import DataSettings
 
@@ -29,16 +30,21 @@ class Prediction:
 
 
 def evaluate(
-    run: str | Path, *, data_path: str | None = None, warn: Warn = silent
+    run: str | Path,
+    *,
+    data_path: str | None = None,
+    top_k: int | None = None,
+    flip: bool = False,
+    warn: Warn = silent,
 ) -> dict[str, dict[str, Any]]:
-    """Accuracy, mean loss and sample count of a run's best weights on its validation and test set.
+    """What `measure` says of a run's best weights on its validation and its test set.
 
     `data_path` says where the data lies now, if not where the recipe says: the data folder or, for your own
     data, the folder of images or the .npz file itself (or the folder it was moved to).  `warn` hears if the
     data differs from what the run was trained on; it may, as long as it could have been trained on.
 
     Raises RunError for data with other classes or samples of another shape, and DataError if it is not
-    there, damaged, or leaves nothing to measure on.
+    there, damaged, or leaves nothing to measure on; and what `measure` raises.
     """
     folder = RunFolder.open(run)
     settings = folder.recipe().data
@@ -51,7 +57,7 @@ def evaluate(
             "among the samples measured"
         )
     measured = {
-        part: measure(network, Split(split.images, split.labels, normalization))
+        part: measure(network, replace(split, normalization=normalization), classes, top_k=top_k, flip=flip)
         for part, split in (("validation", data.validation), ("test", data.test))
         if split
     }
@@ -62,22 +68,77 @@ def evaluate(
     return measured
 
 
-def measure(network: Network, split: Split, *, batch_size: int = BATCH) -> dict[str, Any]:
-    """Accuracy and mean loss (without L2) over a split, in evaluation mode."""
-    correct, total = 0, 0.0
+def measure(
+    network: Network,
+    split: Split,
+    classes: Sequence[str],
+    *,
+    top_k: int | None = None,
+    flip: bool = False,
+    batch_size: int = BATCH,
+) -> dict[str, Any]:
+    """How good a network is on the samples of a split, in evaluation mode, as plain values by name.
+
+    - accuracy (a fraction), loss (the mean, without L2), samples
+    - top_k and top_k_accuracy, with k = `top_k`; without it k = 5, or neither for five classes or fewer
+    - ece: the expected calibration error, None if the objective makes no probabilities of the scores
+    - per_class: the accuracy by the name of the class, None for a class without samples
+    - confusion: row for row, how many samples of each class were taken for which
+    - flip: with `flip`, the scores are the mean of those of the image and of its left-right mirror, as in
+      airbench (Jordan 2024, arXiv:2404.00498): logits are averaged, not probabilities, and log-probabilities
+      are normalised again, so that a network means the same with softmax in its loss or at its end
+
+    No more than `batch_size` samples are in work at a time.  Raises DataError for an empty split, ShapeError
+    for `flip` without images, RecipeError for a k beyond the classes, NonFiniteError if a score is not finite.
+    """
+    if not len(split):
+        raise DataError("the split is empty; there is nothing to measure")
+    if flip and split.images.ndim != 4:
+        raise ShapeError(
+            f"flip mirrors images (C, H, W), but these samples have shape {split.images.shape[1:]}: "
+            "measure without it"
+        )
+    k = (5 if len(classes) > 5 else None) if top_k is None else top_k
+    probabilistic = isinstance(network.objective, SoftmaxCrossEntropy | NegativeLogLikelihood)
+    views = [split, replace(split, images=split.images[..., ::-1])] if flip else [split]
+    loss, hits = 0.0, 0
+    confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
+    bins = np.zeros((metrics.BINS, 3))
     for start in range(0, len(split), batch_size):
-        X, y = split.batch(np.arange(start, min(start + batch_size, len(split))))
-        scores = network.scores(X)
-        correct += int((scores.argmax(axis=1) == y).sum())
-        total += float(network.objective.forward(scores, y)[0]) * len(y)
-    return {"accuracy": correct / len(split), "loss": total / len(split), "samples": len(split)}
+        indices = np.arange(start, min(start + batch_size, len(split)))
+        y = split.labels[indices]
+        scores = _mean_scores(network, [view.batch(indices)[0] for view in views])
+        loss += float(network.objective.forward(scores, y)[0]) * len(y)
+        confusion += metrics.confusion_matrix(y, scores.argmax(axis=1), len(classes))
+        if k is not None:
+            hits += round(metrics.top_k_accuracy(scores, y, k) * len(y))
+        if probabilistic:
+            bins += metrics.calibration_bins(_softmax(scores), y)
+    per_class = metrics.per_class_accuracy(confusion).tolist()
+    return {
+        "accuracy": int(confusion.trace()) / len(split),
+        "loss": loss / len(split),
+        "samples": len(split),
+        **({} if k is None else {"top_k": k, "top_k_accuracy": hits / len(split)}),
+        "ece": metrics.calibration_error(bins) if probabilistic else None,
+        "per_class": {
+            name: None if np.isnan(own) else own for name, own in zip(classes, per_class, strict=True)
+        },
+        "confusion": confusion.tolist(),
+        "flip": flip,
+    }
 
 
 def predict(
-    run: str | Path, images: str | Path | Sequence[str | Path], *, warn: Warn = silent
+    run: str | Path,
+    images: str | Path | Sequence[str | Path],
+    *,
+    flip: bool = False,
+    warn: Warn = silent,
 ) -> list[Prediction]:
     """The class of each image file, resized to the network's input and brought to its scale if need be.
 
+    With `flip`, the scores are averaged over the image and its left-right mirror, as `measure` does.
     Files whose names begin with "._", which some systems leave beside others, are passed over.  Raises
     DataError naming a file that cannot be read as an image, or if there is none, and RunError if the run
     was not trained on images, or on images whose scale is not known.
@@ -93,10 +154,30 @@ def predict(
         batch = files[start : start + BATCH]
         pixels = np.stack([read_image(path, channels=shape[0], size=(shape[1], shape[2])) for path in batch])
         scaled = pixels if full == 255 else pixels / 255 * full
-        for path, row in zip(batch, network.probabilities(normalization.batch(scaled)), strict=True):
+        views = [scaled, scaled[..., ::-1]] if flip else [scaled]
+        scores = _mean_scores(network, [normalization.batch(view) for view in views])
+        for path, row in zip(batch, _softmax(scores), strict=True):
             named = {name: float(p) for name, p in zip(classes, row, strict=True)}
             predictions.append(Prediction(str(path), classes[int(row.argmax())], float(row.max()), named))
     return predictions
+
+
+def _mean_scores(network: Network, views: Sequence[np.ndarray]) -> np.ndarray:
+    """The scores (N, C) of one batch, averaged over what it looks like in several views."""
+    with np.errstate(all="ignore"):  # what is not finite is looked for instead
+        scores = sum((network.scores(X) for X in views[1:]), network.scores(views[0])) / len(views)
+    if not np.isfinite(scores).all():
+        raise NonFiniteError(
+            "the network's scores hold NaN or infinity: its weights, or these samples, are too large to "
+            "compute with; look at the samples, and train again with a lower learning rate"
+        )
+    if len(views) > 1 and isinstance(network.objective, NegativeLogLikelihood):
+        return ops.log_softmax_forward(scores)[0]  # a mean of log-probabilities does not sum to 1
+    return scores
+
+
+def _softmax(scores: np.ndarray) -> np.ndarray:
+    return ops.softmax_forward(scores)[0]
 
 
 def _full_intensity(run: str, network: Network, normalization: Normalization) -> float:

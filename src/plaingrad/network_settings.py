@@ -1,26 +1,38 @@
-"""The [network] section of a recipe: a class for each network that has a name."""
+"""The [network] section of a recipe: a class for each network that has a name.
+
+Its fields are the keyword arguments of the network's class, whose docstring tells what they mean.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from plaingrad.network import (
+    VGG,
+    FastNet,
+    FourConvNet,
     FullyConnectedNet,
     He,
     Hinge,
+    LeNet,
+    NegativeLogLikelihood,
     Network,
     Normal,
     Objective,
+    ResNet,
     SoftmaxCrossEntropy,
+    ThreeLayerConvNet,
     TwoLayerNet,
     Xavier,
+    described,
 )
 
 Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Strength = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
 
 
 class Section(BaseModel):
@@ -32,59 +44,144 @@ class Section(BaseModel):
 class NetworkSettings(Section):
     """What all networks share: the objective and the L2 strength."""
 
-    loss: Literal["softmax", "hinge"] = "softmax"
+    network: ClassVar[type[Network]]
+
+    loss: Literal["softmax", "hinge", "negative-log-likelihood"] = "softmax"
     label_smoothing: Share = 0.0
     reg: Strength = 0.0
 
     def objective(self) -> Objective:
         """The loss."""
-        return SoftmaxCrossEntropy(self.label_smoothing) if self.loss == "softmax" else Hinge()
+        if self.loss == "softmax":
+            return SoftmaxCrossEntropy(self.label_smoothing)
+        return Hinge() if self.loss == "hinge" else NegativeLogLikelihood()
+
+    def arguments(self) -> dict[str, Any]:
+        """The network's own keyword arguments: every field that not all networks have; "none" is None."""
+        own = self.model_dump(exclude={"name", *NetworkSettings.model_fields})
+        return {field: None if value == "none" else value for field, value in own.items()}
+
+    def build(self, input_shape: tuple[int, ...], classes: int, seed: int, dtype: str) -> Network:
+        """The network for samples of `input_shape` in so many classes."""
+        shared = {"input_shape": input_shape, "classes": classes, **self.numbers(seed, dtype)}
+        return self.network(**self.arguments(), **shared)
+
+    def numbers(self, seed: int, dtype: str) -> dict[str, Any]:
+        """The keyword arguments of every Network."""
+        return {"reg": self.reg, "objective": self.objective(), "seed": seed, "dtype": dtype}
 
 
 class TwoLayerSettings(NetworkSettings):
     """affine – ReLU – affine."""
 
+    network = TwoLayerNet
     name: Literal["two-layer"]
     hidden: Count = 50
-    std: Annotated[float, Field(gt=0)] = 1e-3
-
-    def build(self, input_shape: tuple[int, ...], classes: int, seed: int, dtype: str) -> Network:
-        """The network for samples of `input_shape` in so many classes."""
-        return TwoLayerNet(
-            self.hidden,
-            input_shape=input_shape,
-            classes=classes,
-            std=self.std,
-            reg=self.reg,
-            objective=self.objective(),
-            seed=seed,
-            dtype=dtype,
-        )
+    std: Positive = 1e-3
 
 
 class FullyConnectedSettings(NetworkSettings):
     """Any number of affine layers, with normalisation and dropout if wanted."""
 
+    network = FullyConnectedNet
     name: Literal["fully-connected"]
     hidden: list[Count] = [100, 100]
     activation: Literal["relu", "leaky-relu", "elu", "sigmoid", "tanh", "gelu", "silu"] = "relu"
     normalization: Literal["none", "batchnorm", "layernorm"] = "none"
     dropout: Share = 0.0
     init: Literal["he", "xavier", "normal"] = "he"
-    std: Annotated[float, Field(gt=0)] = 1e-2
+    std: Positive = 1e-2
+
+    def arguments(self) -> dict[str, Any]:
+        """`init` and `std` choose the initialiser."""
+        own = super().arguments()
+        std = own.pop("std")
+        return own | {"weight_init": {"he": He(), "xavier": Xavier(), "normal": Normal(std)}[own.pop("init")]}
+
+
+class LeNetSettings(NetworkSettings):
+    """The convolutional network of 1998, with ReLU and max-pooling."""
+
+    network = LeNet
+    name: Literal["lenet"]
+    normalization: Literal["none", "batchnorm"] = "none"
+    log_softmax: bool = False
+
+
+class FourConvSettings(NetworkSettings):
+    """Twice two convolutions and a pooling."""
+
+    network = FourConvNet
+    name: Literal["four-conv"]
+    filters: Count = 32
+    shared: bool = False
+
+
+class ThreeLayerConvSettings(NetworkSettings):
+    """conv – ReLU – pool – affine – ReLU – affine."""
+
+    network = ThreeLayerConvNet
+    name: Literal["three-layer-conv"]
+    filters: Count = 32
+    size: Count = 7
+    hidden: Count = 100
+    std: Positive = 1e-3
+
+
+class VGGSettings(NetworkSettings):
+    """Stages of convolutions with batch normalisation, each ended by a pooling."""
+
+    network = VGG
+    name: Literal["vgg"]
+    widths: list[Count] = [32, 64, 128]
+    depth: Count = 2
+
+
+class ResNetSettings(NetworkSettings):
+    """The residual network for small images."""
+
+    network = ResNet
+    name: Literal["resnet"]
+    depth: Count = 20
+    widths: list[Count] = [16, 32, 64]
+
+
+class FastSettings(NetworkSettings):
+    """A network made for training speed."""
+
+    network = FastNet
+    name: Literal["fast"]
+    widths: list[Count] = [64, 256, 256]
+    stem: Count = 24
+
+
+class LayersSettings(NetworkSettings):
+    """Any stack of layers, written out; see `plaingrad.network.description`."""
+
+    name: Literal["layers"]
+    layers: list[Any]
+
+    @model_validator(mode="after")
+    def _describes_layers(self) -> Self:
+        described(
+            self.layers, classes=1, where="network.layers"
+        )  # so that a mistake is told before any data is read
+        return self
 
     def build(self, input_shape: tuple[int, ...], classes: int, seed: int, dtype: str) -> Network:
         """The network for samples of `input_shape` in so many classes."""
-        return FullyConnectedNet(
-            self.hidden,
-            input_shape=input_shape,
-            classes=classes,
-            activation=self.activation,
-            normalization=None if self.normalization == "none" else self.normalization,
-            dropout=self.dropout,
-            weight_init={"he": He(), "xavier": Xavier(), "normal": Normal(self.std)}[self.init],
-            reg=self.reg,
-            objective=self.objective(),
-            seed=seed,
-            dtype=dtype,
-        )
+        return Network(described(self.layers, classes), input_shape, **self.numbers(seed, dtype))
+
+
+AnyNetwork = Annotated[
+    TwoLayerSettings
+    | FullyConnectedSettings
+    | LeNetSettings
+    | FourConvSettings
+    | ThreeLayerConvSettings
+    | VGGSettings
+    | ResNetSettings
+    | FastSettings
+    | LayersSettings,
+    Field(discriminator="name"),
+]

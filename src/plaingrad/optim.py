@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,12 +22,20 @@ State = Mapping[str, Array]
 
 @dataclass(frozen=True)
 class Rule(ABC):
-    """Base of the update rules.  `lr` is the learning rate before any schedule.
+    """Base of the update rules.
+
+    lr: the learning rate, before any schedule.
+    weight_decay: λ.  Beside its own step a rule does w ← w − lr · λ · w: the decay is decoupled from the
+        gradient, so that momentum does not gather it and Adam does not divide it by √v̂.  The Optimizer
+        applies it to weights alone, not to biases or normalisation parameters.  For SGD, unless gradients
+        are clipped, it is the same as a `reg` of λ in the network's loss; for the other rules it is not.
+        Source: Loshchilov & Hutter 2019, arXiv:1711.05101, algorithms 1 and 2.
 
     `slots` names the arrays of the state, each of w's shape and zero at first.
     """
 
     lr: float = 1e-2
+    weight_decay: float = field(default=0.0, kw_only=True)
 
     slots: ClassVar[tuple[str, ...]] = ()
 
@@ -37,7 +45,7 @@ class Rule(ABC):
 
     @abstractmethod
     def update(self, w: Array, dw: Array, state: State, *, lr: float, t: int) -> tuple[Array, State]:
-        """The next w and the next state; t counts updates from 1."""
+        """The next w, which starts from `decayed(w, lr)`, and the next state; t counts updates from 1."""
 
     def update_in_place(self, w: Array, dw: Array, state: State, *, lr: float, t: int) -> None:
         """The same numbers, to the bit, into the memory of w and of the state's arrays.
@@ -53,6 +61,15 @@ class Rule(ABC):
         """The state before the first update."""
         return {slot: np.zeros_like(w) for slot in self.slots}
 
+    def decayed(self, w: Array, lr: float) -> Array:
+        """w − lr · λ · w."""
+        return w * (1 - lr * self.weight_decay) if self.weight_decay else w
+
+    def decay_in_place(self, w: Array, lr: float) -> None:
+        """The same numbers into w's memory."""
+        if self.weight_decay:
+            w *= 1 - lr * self.weight_decay
+
 
 @dataclass(frozen=True)
 class SGD(Rule):
@@ -60,10 +77,11 @@ class SGD(Rule):
 
     def update(self, w: Array, dw: Array, state: State, *, lr: float, t: int) -> tuple[Array, State]:
         """One step down the gradient."""
-        return w - lr * dw, {}
+        return self.decayed(w, lr) - lr * dw, {}
 
     def update_in_place(self, w: Array, dw: Array, state: State, *, lr: float, t: int) -> None:
         """Two passes instead of three."""
+        self.decay_in_place(w, lr)
         w -= lr * dw
 
 
@@ -82,10 +100,11 @@ class Momentum(Rule):
     def update(self, w: Array, dw: Array, state: State, *, lr: float, t: int) -> tuple[Array, State]:
         """A step that remembers the steps before it."""
         v = self.momentum * state["velocity"] - lr * dw
-        return w + v, {"velocity": v}
+        return self.decayed(w, lr) + v, {"velocity": v}
 
     def update_in_place(self, w: Array, dw: Array, state: State, *, lr: float, t: int) -> None:
         """Four passes instead of six."""
+        self.decay_in_place(w, lr)
         v = state["velocity"]
         v *= self.momentum
         v -= lr * dw
@@ -108,7 +127,7 @@ class Nesterov(Rule):
         """Undo the old look-ahead, step, look ahead again."""
         before = state["velocity"]
         v = self.momentum * before - lr * dw
-        return w - self.momentum * before + (1 + self.momentum) * v, {"velocity": v}
+        return self.decayed(w, lr) - self.momentum * before + (1 + self.momentum) * v, {"velocity": v}
 
 
 @dataclass(frozen=True)
@@ -122,7 +141,7 @@ class AdaGrad(Rule):
     def update(self, w: Array, dw: Array, state: State, *, lr: float, t: int) -> tuple[Array, State]:
         """A step that shrinks where gradients have been large."""
         c = state["cache"] + dw * dw
-        return w - lr * dw / (np.sqrt(c) + self.eps), {"cache": c}
+        return self.decayed(w, lr) - lr * dw / (np.sqrt(c) + self.eps), {"cache": c}
 
 
 @dataclass(frozen=True)
@@ -137,7 +156,7 @@ class RMSProp(Rule):
     def update(self, w: Array, dw: Array, state: State, *, lr: float, t: int) -> tuple[Array, State]:
         """AdaGrad that forgets."""
         c = self.decay * state["cache"] + (1 - self.decay) * (dw * dw)
-        return w - lr * dw / (np.sqrt(c) + self.eps), {"cache": c}
+        return self.decayed(w, lr) - lr * dw / (np.sqrt(c) + self.eps), {"cache": c}
 
 
 @dataclass(frozen=True)
@@ -163,10 +182,11 @@ class Adam(Rule):
         # lr · m̂ / (√v̂ + ε) = step · m / (√v + ε √(1 − β₂ᵗ)).
         root = math.sqrt(1 - self.beta2**t)
         step = lr * root / (1 - self.beta1**t)
-        return w - step * m / (np.sqrt(v) + self.eps * root), {"m": m, "v": v}
+        return self.decayed(w, lr) - step * m / (np.sqrt(v) + self.eps * root), {"m": m, "v": v}
 
     def update_in_place(self, w: Array, dw: Array, state: State, *, lr: float, t: int) -> None:
         """Twelve passes instead of fifteen, with two temporary arrays instead of twelve."""
+        self.decay_in_place(w, lr)
         m, v = state["m"], state["v"]
         scratch = (1 - self.beta1) * dw
         m *= self.beta1
@@ -185,22 +205,12 @@ class Adam(Rule):
 
 @dataclass(frozen=True)
 class AdamW(Adam):
-    """Adam, and beside it w ← w − lr · λ · w with λ = `weight_decay`: the decay is not divided by √v̂.
+    """Adam with weight decay unless told otherwise.
 
-    The Optimizer applies λ to weights alone, not to biases or normalisation parameters.
     Source: Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 2.
     """
 
-    weight_decay: float = 1e-2
-
-    def update(self, w: Array, dw: Array, state: State, *, lr: float, t: int) -> tuple[Array, State]:
-        """Adam's step on a weight that has been shrunk a little."""
-        return super().update(w * (1 - lr * self.weight_decay), dw, state, lr=lr, t=t)
-
-    def update_in_place(self, w: Array, dw: Array, state: State, *, lr: float, t: int) -> None:
-        """One pass more than Adam."""
-        w *= 1 - lr * self.weight_decay
-        super().update_in_place(w, dw, state, lr=lr, t=t)
+    weight_decay: float = field(default=1e-2, kw_only=True)
 
 
 RULES: dict[str, type[Rule]] = {

@@ -1,18 +1,20 @@
-"""Applying an update rule to all parameters, and clipping their gradients."""
+"""Applying an update rule to all parameters, each with its learning rate, and clipping their gradients."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import replace
-from typing import Any
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from plaingrad.errors import ShapeError
+from plaingrad.errors import RecipeError, ShapeError, require_number, suggestion
 from plaingrad.network import FlatDict
 from plaingrad.ops import is_plain
-from plaingrad.optim import AdamW, Rule
+from plaingrad.optim import Rule
 
 Array = Any
 
@@ -20,36 +22,55 @@ Array = Any
 _BLOCK = 65536
 
 
+class _Segment(NamedTuple):
+    """A stretch of the flat buffer whose parameters are all updated alike."""
+
+    start: int
+    stop: int
+    decays: bool
+    factor: float
+
+
 class Optimizer:
     """A rule, its state, and the count of updates, for a dict of parameters.
 
     Parameters that share a flat buffer (FlatDict) are updated there, in place and in blocks that fit
     the cache; in any other dict each array is replaced by a new one.
+
+    lr_factors: by name, what the learning rate of some parameters is multiplied by, and with it their
+        weight decay; see `factors_by_name`.  Parameters with a factor of 0 are frozen: they and their
+        state stay as they are.
     """
 
-    def __init__(self, rule: Rule, params: Mapping[str, Array]) -> None:
+    def __init__(
+        self, rule: Rule, params: Mapping[str, Array], lr_factors: Mapping[str, float] | None = None
+    ) -> None:
         self.rule = rule
         self.t = 0
+        self.factors = factors_by_name(params, lr_factors or {})
         whole = {"": params.flat} if isinstance(params, FlatDict) else params
         self.state = {name: rule.init(w) for name, w in whole.items()}
+        self._segments = list(_segments(params, self.factors)) if isinstance(params, FlatDict) else []
 
     def step(self, params: MutableMapping[str, Array], grads: Mapping[str, Array], lr: float) -> None:
         """Update `params` once."""
         self.t += 1
+        rules = {True: self.rule, False: _without_decay(self.rule)}
         if not isinstance(params, FlatDict):
             require_gradients(params, grads)
-            for name, w in params.items():
-                rule = self.rule if w.ndim > 1 else _without_decay(self.rule)
-                params[name], state = rule.update(w, grads[name], self.state[name], lr=lr, t=self.t)
-                self.state[name] = dict(state)
+            for name, factor in self.factors.items():
+                if factor:
+                    w, own = params[name], self.state[name]
+                    rule = rules[w.ndim > 1]
+                    params[name], state = rule.update(w, grads[name], own, lr=lr * factor, t=self.t)
+                    self.state[name] = dict(state)
             return
         flat_grads = grads.flat if isinstance(grads, FlatDict) else _flatten(params, grads)
-        state = self.state[""]
-        for block, decays in _blocks(params):
-            rule = self.rule if decays else _without_decay(self.rule)
-            own = {slot: array[block] for slot, array in state.items()}
-            step = Rule.update_in_place if is_plain() else type(rule).update_in_place
-            step(rule, params.flat[block], flat_grads[block], own, lr=lr, t=self.t)
+        update = Rule.update_in_place if is_plain() else type(self.rule).update_in_place
+        for start, stop, decays, factor in self._segments:
+            for block in blocks(start, stop):
+                own = {slot: array[block] for slot, array in self.state[""].items()}
+                update(rules[decays], params.flat[block], flat_grads[block], own, lr=lr * factor, t=self.t)
 
     def state_dict(self) -> dict[str, Array]:
         """The state as named arrays, for a checkpoint; `t` goes beside it."""
@@ -81,8 +102,35 @@ def require_gradients(params: Mapping[str, Array], grads: Mapping[str, Array]) -
             )
 
 
+def factors_by_name(params: Mapping[str, Array], lr_factors: Mapping[str, float]) -> dict[str, float]:
+    """The factor on the learning rate of each parameter: 1, unless `lr_factors` says otherwise.
+
+    A key of `lr_factors` is the name of a parameter ("affine1.bias") or of its layer ("affine1"), or a
+    pattern as for file names ("conv*", "*.bias"); of several that fit, the last decides.  Raises
+    RecipeError for one that fits nothing, and for a factor that is no finite number, 0 or more.
+    """
+    factors = dict.fromkeys(params, 1.0)
+    for pattern, factor in lr_factors.items():
+        require_number(f"lr_factors: {pattern}", factor, lambda f: 0 <= f < math.inf, "0 or more")
+        chosen = [name for name in params if any(fnmatchcase(n, str(pattern)) for n in _names(name))]
+        if not chosen:
+            known = {n for name in params for n in _names(name)}
+            raise RecipeError(
+                f"lr_factors: no parameter and no layer that has any is called {pattern!r}; "
+                f"{suggestion(str(pattern), known)}"
+            )
+        factors |= dict.fromkeys(chosen, float(factor))
+    return factors
+
+
+def _names(name: str) -> tuple[str, ...]:
+    """What a parameter may be called: its own name, and its layer's if it has one."""
+    layer, dot, _ = name.rpartition(".")
+    return (name, layer) if dot else (name,)
+
+
 def _without_decay(rule: Rule) -> Rule:
-    return replace(rule, weight_decay=0.0) if isinstance(rule, AdamW) and rule.weight_decay else rule
+    return replace(rule, weight_decay=0.0) if rule.weight_decay else rule
 
 
 def _flatten(params: FlatDict, grads: Mapping[str, Array]) -> Array:
@@ -91,11 +139,23 @@ def _flatten(params: FlatDict, grads: Mapping[str, Array]) -> Array:
     return laid_out.flat
 
 
-def _blocks(params: FlatDict) -> Iterator[tuple[slice, bool]]:
-    """Slices of the flat buffer, first of the weights that decay, then of the rest."""
-    for start, stop, decays in ((0, params.size_first, True), (params.size_first, params.flat.size, False)):
-        for at in range(start, stop, _BLOCK):
-            yield slice(at, min(at + _BLOCK, stop)), decays
+def _segments(params: FlatDict, factors: Mapping[str, float]) -> Iterator[_Segment]:
+    """What is to be updated: the weights, which decay, and then the rest, cut where the factor changes."""
+    distinct = sorted(set(factors.values()))
+    which = params.like(np.uint16)
+    for name, factor in factors.items():
+        which[name][...] = distinct.index(factor)
+    changes = np.flatnonzero(which.flat[1:] != which.flat[:-1]) + 1
+    edges = sorted({0, params.size_first, params.flat.size, *changes.tolist()})
+    for start, stop in itertools.pairwise(edges):
+        if factor := distinct[which.flat[start]]:
+            yield _Segment(start, stop, start < params.size_first, factor)
+
+
+def blocks(start: int, stop: int) -> Iterator[slice]:
+    """The stretch from `start` to `stop` of a flat buffer, in slices that fit a core's cache."""
+    for at in range(start, stop, _BLOCK):
+        yield slice(at, min(at + _BLOCK, stop))
 
 
 def global_norm(grads: Mapping[str, Array]) -> float:

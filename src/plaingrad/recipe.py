@@ -1,7 +1,7 @@
 """Training recipes: TOML files that say everything a run needs, read into checked settings.
 
-A recipe has the sections [data], [network], [optimizer], [schedule] and [training]; what it leaves
-out has the defaults in `settings`.  Built-in recipes lie in `recipes/` and have names.
+A recipe has the sections [data], [augmentation], [network], [optimizer], [schedule] and [training]; what
+it leaves out has the defaults in `settings`.  Built-in recipes lie in `recipes/` and have names.
 """
 
 from __future__ import annotations
@@ -10,18 +10,12 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
 from plaingrad.errors import PlaingradError, RecipeError, suggestion
-from plaingrad.settings import (
-    DataSettings,
-    FullyConnectedSettings,
-    Recipe,
-    TrainingSettings,
-    TwoLayerSettings,
-)
+from plaingrad.settings import AugmentationSettings, DataSettings, Recipe, TrainingSettings
 
 
 def read_recipe(
@@ -124,6 +118,8 @@ def _sentence(error: ValidationError) -> str:
         return f"network.name: there is no network {context['tag']!r}; {suggestion(context['tag'], choices)}"
     if first["type"] == "union_tag_not_found":
         return 'network.name is missing: say which network, such as name = "two-layer"'
+    if first["type"] == "value_error":  # one of our own, which names the field
+        return str(first.get("ctx", {})["error"])
     if first["type"] == "missing":
         return f"[{field}] is missing"
     return f"{field}: {first['msg'][0].lower()}{first['msg'][1:]}, got {first['input']!r}"
@@ -132,6 +128,8 @@ def _sentence(error: ValidationError) -> str:
 def _known(sections: list[str], error: ValidationError) -> Iterable[str]:
     """The field names of the section that an unknown field was found in."""
     tag = next((e["loc"][1] for e in error.errors() if e["loc"][0] == "network"), "")
-    network = {"two-layer": TwoLayerSettings, "fully-connected": FullyConnectedSettings}.get(str(tag), Recipe)
-    models = {"data": DataSettings, "training": TrainingSettings, "network": network}
+    networks = get_args(Recipe.model_fields["network"].annotation)
+    network = next((n for n in networks if tag in get_args(n.model_fields["name"].annotation)), Recipe)
+    models = {"data": DataSettings, "augmentation": AugmentationSettings}
+    models |= {"training": TrainingSettings, "network": network}
     return models.get(sections[0], Recipe).model_fields if sections else Recipe.model_fields

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from plaingrad.errors import RecipeError, suggestion
+
 Sampler = Callable[[int], np.ndarray]
 
 # Told apart from the other draws that start from the same seed.
@@ -39,3 +41,15 @@ SAMPLERS: dict[str, Callable[[int, int, int], Sampler]] = {
     "shuffle": shuffled,
     "replacement": with_replacement,
 }
+
+
+def sampler_of(sampling: str | Sampler, count: int, size: int, seed: int) -> Sampler:
+    """The sampler of that name for batches of `size` out of `count`, or the function given.
+
+    Raises RecipeError if there is none of that name.
+    """
+    if callable(sampling):
+        return sampling
+    if sampling not in SAMPLERS:
+        raise RecipeError(f"sampling cannot be {sampling!r}; {suggestion(sampling, SAMPLERS)}, or a function")
+    return SAMPLERS[sampling](count, size, seed)

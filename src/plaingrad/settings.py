@@ -12,18 +12,21 @@ from typing import Annotated, Any, Literal
 import tomli_w
 from pydantic import Field
 
-from plaingrad.data import SOURCES, Dataset, load_data
+from plaingrad.data import SOURCES, Augmentation, ColorJitter, Crop, Cutout, Dataset, Flip, load_data
 from plaingrad.errors import RecipeError, suggestion
 from plaingrad.network import Network
 from plaingrad.network_settings import (
+    AnyNetwork,
     Count,
-    FullyConnectedSettings,
     Section,
+    Share,
     Strength,
-    TwoLayerSettings,
 )
 from plaingrad.optim import RULES, Rule
 from plaingrad.schedules import SCHEDULES, Schedule, Warmup
+
+Amount = Annotated[float, Field(ge=0, le=1)]
+Pixels = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
 class DataSettings(Section):
@@ -36,6 +39,7 @@ class DataSettings(Section):
     test: Count | None = None
     normalize: Literal["none", "mean-image", "unit", "symmetric", "channels", "standard"] = "standard"
     image_size: tuple[Count, Count] | None = Field(default=None, strict=False)
+    doubled: bool = False
 
     def absolute(self) -> DataSettings:
         """The same data named in full, so that a run's recipe is right from any folder."""
@@ -54,7 +58,29 @@ class DataSettings(Section):
             test=self.test,
             size=self.image_size,
         )
-        return data.normalized(self.normalize)
+        return (data.doubled() if self.doubled else data).normalized(self.normalize)
+
+
+class AugmentationSettings(Section):
+    """How training images are changed; nothing, unless it is asked for."""
+
+    flip: Literal["none", "random", "alternating"] = "none"
+    crop: Pixels = 0
+    brightness: Amount = 0.0
+    contrast: Amount = 0.0
+    saturation: Amount = 0.0
+    cutout: Pixels = 0
+
+    def build(self, seed: int) -> Augmentation | None:
+        """The transforms asked for, in the order of the fields; None if there are none."""
+        colors = (self.brightness, self.contrast, self.saturation)
+        transforms = [
+            *([Flip(self.flip)] if self.flip != "none" else []),
+            *([Crop(self.crop)] if self.crop else []),
+            *([ColorJitter(*colors)] if any(colors) else []),
+            *([Cutout(self.cutout)] if self.cutout else []),
+        ]
+        return Augmentation(*transforms, seed=seed) if transforms else None
 
 
 class TrainingSettings(Section):
@@ -63,8 +89,11 @@ class TrainingSettings(Section):
     epochs: Annotated[float, Field(gt=0)] = 10
     iterations: Count | None = None
     batch_size: Count = 100
+    accumulate: Count = 1
     sampling: Literal["shuffle", "replacement"] = "shuffle"
     clip_norm: Annotated[float, Field(gt=0)] | None = None
+    lr_factors: dict[str, Strength] = Field(default={})
+    ema: Share | None = None
     patience: Count | None = None
     train_samples: Count = 1000
     checkpoint_seconds: Strength = 5.0
@@ -78,7 +107,8 @@ class Recipe(Section):
     description: str = ""
     seed: Annotated[int, Field(ge=0)] = 0
     data: DataSettings = DataSettings()
-    network: Annotated[TwoLayerSettings | FullyConnectedSettings, Field(discriminator="name")]
+    augmentation: AugmentationSettings = AugmentationSettings()
+    network: AnyNetwork
     optimizer: dict[str, Any] = Field(default={"name": "adam"})
     schedule: dict[str, Any] = Field(default={"name": "constant"})
     training: TrainingSettings = TrainingSettings()

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
+from plaingrad.accumulation import loss_and_gradients, micro_batches
+from plaingrad.averaging import MovingAverage, copy_of, parts_of, put
+from plaingrad.batches import Batches
 from plaingrad.callbacks import Callback, EpochRecord
-from plaingrad.data import Dataset, Split, as_dataset
-from plaingrad.errors import (
-    NonFiniteError,
-    RecipeError,
-    ShapeError,
-    require_count,
-    require_kind,
-    require_number,
-    suggestion,
-)
+from plaingrad.data import Augmentation, Dataset, Split, as_dataset
+from plaingrad.errors import NonFiniteError, RecipeError, require_count, require_kind, require_number
 from plaingrad.interruption import Interruption
-from plaingrad.model import Model
-from plaingrad.network import FlatDict
+from plaingrad.model import Model, predict
 from plaingrad.optim import SGD, Rule
 from plaingrad.optimizer import Optimizer, clip_by_global_norm
-from plaingrad.sampling import SAMPLERS, Sampler
+from plaingrad.sampling import Sampler, sampler_of
 from plaingrad.schedules import Constant, Schedule
 
 Array = np.ndarray
@@ -41,7 +36,16 @@ class Solver:
     batch_size: samples per step; an epoch is ⌊N / batch_size⌋ steps, at least one.
     sampling: "shuffle" (each epoch a new order), "replacement" (every batch drawn anew), or a function
         from the step to indices.  The first two are functions of `seed` and position alone.
+    augmentation: changes the images that train; those that measure stay as they are.
+    accumulate: so many micro-batches make up a batch.  Their gradients are averaged before the update, in
+        the memory of one of them; the result is the whole batch's, but for batch normalisation, which sees
+        each by itself, and dropout.  The model's `step` then counts micro-batches.
     clip_norm: the largest global norm of the gradient; larger ones are scaled down.
+    lr_factors: factors on the learning rate of single layers or parameters, such as {"conv*": 0.1}; 0
+        freezes, and of several that fit a parameter the last decides.  See `plaingrad.optimizer`.
+    ema: the decay of an exponential moving average of the parameters, such as 0.999.  The averages are
+        what is evaluated, kept as the best and left in the model at the end; training goes on with, and
+        callbacks see, the newest parameters.  See `plaingrad.averaging`.
     patience: stop after this many evaluations without a better validation accuracy.
     train_samples: how many training samples (the same ones each time) measure the training accuracy.
     callbacks: see `plaingrad.callbacks`.
@@ -50,7 +54,8 @@ class Solver:
     KeyboardInterrupt, with everything consistent, so that `state_dict` continues exactly.  A second
     signal, more than a second later, interrupts at once.
 
-    After `train`, the model holds the parameters with the best validation accuracy.
+    After `train`, the model holds the parameters with the best validation accuracy, or without validation
+    data the last.
     """
 
     def __init__(
@@ -65,7 +70,11 @@ class Solver:
         batch_size: int = 100,
         sampling: str | Sampler = "shuffle",
         seed: int = 0,
+        augmentation: Augmentation | None = None,
+        accumulate: int = 1,
         clip_norm: float | None = None,
+        lr_factors: Mapping[str, float] | None = None,
+        ema: float | None = None,
         patience: int | None = None,
         train_samples: int = 1000,
         callbacks: Iterable[Callback] = (),
@@ -75,13 +84,8 @@ class Solver:
         require_kind("rule", self.rule, Rule, "such as plaingrad.SGD(1e-2)")
         require_kind("schedule", self.schedule, Callable, "such as plaingrad.Cosine()")
         require_number("epochs", epochs, lambda n: 0 < n < math.inf, "above 0")
-        for name, count, least in (
-            ("batch_size", batch_size, 1),
-            ("train_samples", train_samples, 1),
-            ("seed", seed, 0),
-        ):
-            require_count(name, count, least)
         require_count("batch_size", batch_size, 1)
+        require_count("accumulate", accumulate, 1)
         require_count("train_samples", train_samples, 1)
         require_count("seed", seed, 0)
         if iterations is not None:
@@ -90,8 +94,14 @@ class Solver:
             require_count("patience", patience, 1)
         if clip_norm is not None:
             require_number("clip_norm", clip_norm, lambda n: n > 0, "above 0")
+        if ema is not None:
+            require_number("ema", ema, lambda d: 0 <= d < 1, "from 0 to below 1")
+        if lr_factors is not None:
+            require_kind("lr_factors", lr_factors, Mapping, 'such as {"affine1": 0.1}')
+        if augmentation is not None:
+            require_kind("augmentation", augmentation, Augmentation, "such as Augmentation(Flip())")
         self.model, self.data = model, as_dataset(data)
-        self.batch_size, self.seed = batch_size, seed
+        self.batch_size, self.accumulate, self.seed = batch_size, accumulate, seed
         self.clip_norm, self.patience, self.train_samples = clip_norm, patience, train_samples
         self.callbacks = list(callbacks)
         for callback in self.callbacks:
@@ -99,20 +109,18 @@ class Solver:
         count = len(self.data.train)
         self.steps_per_epoch = max(count // batch_size, 1)
         self.total_steps = max(1, round(epochs * self.steps_per_epoch)) if iterations is None else iterations
-        if not callable(sampling):
-            if sampling not in SAMPLERS:
-                raise RecipeError(
-                    f"sampling cannot be {sampling!r}; {suggestion(sampling, SAMPLERS)}, or a function"
-                )
-            sampling = SAMPLERS[sampling](count, min(batch_size, count), seed)
-        self.sampler = sampling
-        self.optimizer = Optimizer(self.rule, model.params)
+        self.sampler = sampler_of(sampling, count, min(batch_size, count), seed)
+        self.augmentation = augmentation
+        if augmentation is not None:  # images that it does not fit are better met now
+            augmentation(self.data.train.images[:1], indices=np.arange(1), epoch=0, step=0)
+        self.optimizer = Optimizer(self.rule, model.params, lr_factors)
+        self.average = None if ema is None else MovingAverage(model, ema)
         self.step = 0
         self.seconds = 0.0
         self.loss_history: list[float] = []
         self.records: list[EpochRecord] = []
         self.best_accuracy = -math.inf
-        self.best: dict[str, dict[str, Array]] = self._copy_of_model()
+        self.best = copy_of(parts_of(model))
         self._evaluations_since_best = 0
         self.interruption = Interruption()
 
@@ -144,11 +152,12 @@ class Solver:
         Raises NonFiniteError if the loss stops being a number, Interrupted if a signal came.
         """
         self._tell("on_start")
+        batches = Batches(self.data.train, self.sampler, self.steps_per_epoch, self.augmentation)
         # Overflow is not warned about but looked for: a loss that is not finite stops the run.
-        with np.errstate(all="ignore"), self.interruption:
+        with np.errstate(all="ignore"), self.interruption, batches:
             while self.step < self.total_steps and not self.stopped_early:
                 started = time.perf_counter()
-                self._take_step()
+                self._take_step(*batches(self.step))
                 if self.evaluation_due():
                     self._evaluate(time.perf_counter() - started)
                 else:
@@ -168,8 +177,8 @@ class Solver:
 
     def not_finite(self) -> str | None:
         """The name of the first array of the model that holds NaN or infinity, or None."""
-        arrays = {**self.model.params, **(getattr(self.model, "state", None) or {})}
-        return next((name for name, array in arrays.items() if not np.isfinite(array).all()), None)
+        arrays = [named for held in parts_of(self.model).values() for named in held.items()]
+        return next((name for name, array in arrays if not np.isfinite(array).all()), None)
 
     def accuracy(self, split: Split, indices: Array | None = None, *, batch_size: int = 500) -> float:
         """The fraction of samples (those at `indices`, or all) whose highest score is at their label."""
@@ -182,14 +191,15 @@ class Solver:
 
     def restore_best(self) -> None:
         """Put the best parameters seen (by validation accuracy; else the newest) into the model."""
-        if self.records and self.data.validation:
-            for name, values in self.best.items():
-                _put(getattr(self.model, name), values)
+        if self.records:
+            put(parts_of(self.model), self.best)
 
     def state_dict(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """Everything needed to continue exactly: arrays, and plain values that JSON can hold."""
-        parts = {**self._copy_of_model(), "optimizer": self.optimizer.state_dict()}
+        parts = {**copy_of(parts_of(self.model)), "optimizer": self.optimizer.state_dict()}
         parts |= {f"best-{name}": values for name, values in self.best.items()}
+        if self.average:
+            parts |= {f"average-{name}": values for name, values in copy_of(self.average.parts).items()}
         arrays = {f"{part}/{name}": array for part, own in parts.items() for name, array in own.items()}
         return arrays, {
             "step": self.step,
@@ -211,9 +221,17 @@ class Solver:
         for key, array in arrays.items():
             part, _, name = key.partition("/")
             parts.setdefault(part, {})[name] = array
-        for name in self.best:
-            _put(getattr(self.model, name), parts.get(name, {}))
-            self.best[name] = {key: a.copy() for key, a in parts.get(f"best-{name}", {}).items()}
+        kinds = ("", "best-", "average-") if self.average else ("", "best-")
+        wanted = {f"{kind}{name}" for kind in kinds for name in self.best}
+        if wanted != {part for part in parts if part.endswith(("params", "state"))}:
+            raise RecipeError(
+                f"what was saved holds {', '.join(sorted(parts))}, but this solver needs "
+                f"{', '.join(sorted(wanted))}: go on with the model and the settings it was saved with"
+            )
+        put(parts_of(self.model), parts)
+        self.best = copy_of({name: parts[f"best-{name}"] for name in self.best})
+        if self.average:
+            put(self.average.parts, {name: parts[f"average-{name}"] for name in self.best})
         self.optimizer.load_state_dict(parts.get("optimizer", {}), values["updates"])
         self.step, self.seconds = values["step"], values["seconds"]
         self.loss_history, self.records = list(loss_history or []), list(records or [])
@@ -221,22 +239,16 @@ class Solver:
         self.best_accuracy = -math.inf if best is None else best
         self._evaluations_since_best = values["evaluations_since_best"]
 
-    def _take_step(self) -> None:
-        X, y = self.data.train.batch(self.sampler(self.step))
-        if isinstance(getattr(self.model, "step", None), int):
-            self.model.step = self.step  # type: ignore[attr-defined]
-        returned = self.model.loss(X, y)
-        if not (isinstance(returned, tuple) and len(returned) == 2):
-            raise ShapeError(
-                f"the model's loss(X, y) must return (loss, gradients), got {type(returned).__name__}"
-            )
-        loss, grads = float(returned[0]), returned[1]
+    def _take_step(self, X: Array, y: Array) -> None:
+        loss, grads = loss_and_gradients(self.model, X, y, step=self.step, count=self.accumulate)
         if not math.isfinite(loss):
-            self.on_non_finite(self._where_not_finite(loss, X))
+            self.on_non_finite(self._where_not_finite(loss, X, y))
         if self.clip_norm is not None:
             grads = clip_by_global_norm(grads, self.clip_norm)
         self.optimizer.step(self.model.params, grads, self.learning_rate)
         self.step += 1
+        if self.average:
+            self.average.update(self.step)
         self.loss_history.append(loss)
         self._tell("on_step", loss)
 
@@ -248,14 +260,15 @@ class Solver:
                 f"{infinite} is not finite after step {self.step} (epoch {self.epoch:.2f}); try a smaller "
                 f"learning rate (now {self.learning_rate_at(self.step - 1):.3g})"
             )
-        train = self.accuracy(self.data.train, self.training_subset())
-        val = self.accuracy(self.data.validation) if self.data.validation else None
-        if (train if val is None else val) > self.best_accuracy:
+        with self.average.in_model() if self.average else nullcontext():
+            train = self.accuracy(self.data.train, self.training_subset())
+            val = self.accuracy(self.data.validation) if self.data.validation else None
+            better = (train if val is None else val) > self.best_accuracy
+            if better or val is None:
+                self.best = copy_of(parts_of(self.model))
+        if better:
             self.best_accuracy = train if val is None else val
-            self.best = self._copy_of_model()
-            self._evaluations_since_best = 0
-        else:
-            self._evaluations_since_best += 1
+        self._evaluations_since_best = 0 if better else self._evaluations_since_best + 1
         since = self.loss_history[self.records[-1].step if self.records else 0 :]
         self.seconds += seconds + time.perf_counter() - started
         record = EpochRecord(
@@ -277,39 +290,21 @@ class Solver:
             return np.arange(count)
         return np.sort(np.random.default_rng((self.seed, 1)).choice(count, self.train_samples, replace=False))
 
-    def _copy_of_model(self) -> dict[str, dict[str, Array]]:
-        held = {"params": self.model.params, "state": getattr(self.model, "state", None)}
-        return {
-            part: {name: a.copy() for name, a in arrays.items()} for part, arrays in held.items() if arrays
-        }
-
-    def _where_not_finite(self, loss: float, X: Array) -> str:
+    def _where_not_finite(self, loss: float, X: Array, y: Array) -> str:
         find = getattr(self.model, "first_non_finite", None)
         where = "look at the scores"
         if find:
-            layer = find(X)
+            parts = micro_batches(self.model, X, y, step=self.step, count=self.accumulate)
+            layer = next((found for part, _, _ in parts if (found := find(part))), None)
             where = "the scores are finite, the loss is not"
             if layer:
                 where = f"the first layer whose output is not finite is {layer}"
-        return (
-            f"the loss is {loss} at step {self.step} (epoch {self.epoch:.2f}): {where}; "
+        diagnose = getattr(getattr(self.model, "objective", None), "diagnose", None)
+        advice = (diagnose and diagnose(self.loss_history)) or (
             f"try a smaller learning rate (now {self.learning_rate:.3g})"
         )
+        return f"the loss is {loss} at step {self.step} (epoch {self.epoch:.2f}): {where}; {advice}"
 
     def _tell(self, event: str, *args: Any) -> None:
         for callback in self.callbacks:
             getattr(callback, event)(self, *args)
-
-
-def predict(model: Model, X: Array) -> Array:
-    """The class of each sample, by the model's own `predict` or the highest of its scores."""
-    own = getattr(model, "predict", None)
-    return own(X) if own else np.asarray(model.loss(X)).argmax(axis=1)
-
-
-def _put(target: MutableMapping[str, Any], values: Mapping[str, Array]) -> None:
-    """Copy values in, into the same memory where the target is made of views."""
-    if isinstance(target, FlatDict):
-        target.assign(values)
-    else:
-        target.update({name: value.copy() for name, value in values.items()})

@@ -15,7 +15,6 @@ from plaingrad.checkpoint import Checkpoint
 from plaingrad.data import Dataset
 from plaingrad.errors import Interrupted, NonFiniteError, RunError
 from plaingrad.insight import GradientReport, check_gradients
-from plaingrad.network import Network
 from plaingrad.recorder import Recorder
 from plaingrad.run_folder import RunFolder, Warn, silent
 from plaingrad.settings import Recipe
@@ -65,9 +64,9 @@ def train(
     loss stops being a number, and Interrupted if a signal came; both leave a checkpoint.
     """
     data = recipe.data.build()
-    network = recipe.build(data.input_shape, len(data.classes))  # before the folder: it may not fit the data
+    solver = _solver(recipe, data, callbacks)  # before the folder: it may not fit the data
     folder = RunFolder.new(out, recipe.name)
-    solver, recorder = _prepare(recipe, data, network, folder, callbacks, warn)
+    recorder = _record(solver, recipe, folder, warn)
     facts = {**machine.facts(), "data_sha256": data.sha256}
     folder.write_recipe(recipe.model_copy(update={"data": recipe.data.absolute()}).to_toml(run=facts))
     return _finish(solver, recorder)
@@ -87,8 +86,8 @@ def resume(path: str | Path, *, callbacks: Iterable[Callback] = (), warn: Warn =
             f"{path} was trained on other data than {recipe.data.name} holds now (the digests differ): "
             "restore the data, or start a new run"
         )
-    network = recipe.build(data.input_shape, len(data.classes))
-    solver, recorder = _prepare(recipe, data, network, folder, callbacks, warn)
+    solver = _solver(recipe, data, callbacks)
+    recorder = _record(solver, recipe, folder, warn)
     _continue(solver, recorder, saved)
     return _finish(solver, recorder)
 
@@ -101,31 +100,10 @@ def check(recipe: Recipe, *, samples: int = 20) -> GradientReport:
     return check_gradients(network, X, y, max_elements=50)
 
 
-def _prepare(
-    recipe: Recipe,
-    data: Dataset,
-    network: Network,
-    folder: RunFolder,
-    callbacks: Iterable[Callback],
-    warn: Warn,
-) -> tuple[Solver, Recorder]:
+def _solver(recipe: Recipe, data: Dataset, callbacks: Iterable[Callback]) -> Solver:
     settings = recipe.training
-    normalization = data.train.normalization
-    recorder = Recorder(
-        folder,
-        arrays={f"normalization/{name}": a for name, a in normalization.state().items()}
-        if normalization
-        else {},
-        values={
-            "classes": list(data.classes),
-            "input_shape": list(data.input_shape),
-            "recipe": recipe.digest,
-        },
-        every=settings.checkpoint_seconds,
-        warn=warn,
-    )
-    solver = Solver(
-        network,
+    return Solver(
+        recipe.build(data.input_shape, len(data.classes)),
         data,
         rule=recipe.rule(),
         schedule=recipe.learning_rate_schedule(),
@@ -134,12 +112,34 @@ def _prepare(
         batch_size=settings.batch_size,
         sampling=settings.sampling,
         seed=recipe.seed,
+        augmentation=recipe.augmentation.build(recipe.seed),
+        accumulate=settings.accumulate,
         clip_norm=settings.clip_norm,
+        lr_factors=settings.lr_factors,
+        ema=settings.ema,
         patience=settings.patience,
         train_samples=settings.train_samples,
-        callbacks=[recorder, *callbacks],
+        callbacks=callbacks,
     )
-    return solver, recorder
+
+
+def _record(solver: Solver, recipe: Recipe, folder: RunFolder, warn: Warn) -> Recorder:
+    """The solver's first callback from now on, which writes everything down in the folder."""
+    data = solver.data
+    normalization = data.train.normalization.state() if data.train.normalization else {}
+    recorder = Recorder(
+        folder,
+        arrays={f"normalization/{name}": array for name, array in normalization.items()},
+        values={
+            "classes": list(data.classes),
+            "input_shape": list(data.input_shape),
+            "recipe": recipe.digest,
+        },
+        every=recipe.training.checkpoint_seconds,
+        warn=warn,
+    )
+    solver.callbacks.insert(0, recorder)
+    return recorder
 
 
 def _continue(solver: Solver, recorder: Recorder, saved: Checkpoint) -> None:

@@ -27,7 +27,7 @@ def shape(printed: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("page", ["quickstart.md", "architecture.md"])
+@pytest.mark.parametrize("page", ["quickstart.md", "architecture.md", "evaluation.md"])
 def test_python_runs_and_prints_what_the_page_shows(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {"__name__": "__main__"}

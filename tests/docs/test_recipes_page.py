@@ -6,42 +6,39 @@ import copy
 import itertools
 import tomllib
 from dataclasses import fields
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from docs.pages import code, read, section, table
 from plaingrad.errors import RecipeError
+from plaingrad.network.description import COMBINATORS, KINDS
+from plaingrad.network_settings import LayersSettings, NetworkSettings
 from plaingrad.optim import RULES
 from plaingrad.recipe import check
 from plaingrad.schedules import SCHEDULES
-from plaingrad.settings import (
-    DataSettings,
-    FullyConnectedSettings,
-    NetworkSettings,
-    Recipe,
-    TrainingSettings,
-    TwoLayerSettings,
-)
+from plaingrad.settings import AugmentationSettings, DataSettings, Recipe, TrainingSettings
 
 PAGE = read("recipes.md")
-SECTIONS = {"data", "network", "optimizer", "schedule", "training"}
+SECTIONS = {"data", "augmentation", "network", "optimizer", "schedule", "training"}
 COMMON = set(NetworkSettings.model_fields)
+NETWORKS = {
+    get_args(kind.model_fields["name"].annotation)[0]: kind
+    for kind in get_args(Recipe.model_fields["network"].annotation)
+}
 
 # Title of a section of the page: the settings it describes, the fields described elsewhere, what a
 # recipe needs so that the fields are in it, and where in the recipe they stand.
 TABLES = {
     "Recipe": (Recipe, SECTIONS, {}, ()),
     "data": (DataSettings, set(), {}, ("data",)),
+    "augmentation": (AugmentationSettings, set(), {}, ("augmentation",)),
     "network": (NetworkSettings, set(), {}, ("network",)),
-    "two-layer": (TwoLayerSettings, COMMON | {"name"}, {}, ("network",)),
-    "fully-connected": (
-        FullyConnectedSettings,
-        COMMON | {"name"},
-        {"network": {"name": "fully-connected"}},
-        ("network",),
-    ),
     "training": (TrainingSettings, set(), {}, ("training",)),
+} | {
+    name: (kind, COMMON | {"name"}, {"network": {"name": name}}, ("network",))
+    for name, kind in NETWORKS.items()
+    if kind is not LayersSettings
 }
 # For each phrase of the page: values that must be accepted, and values that must not.
 RANGES: dict[str, tuple[list[Any], list[Any]]] = {
@@ -49,6 +46,7 @@ RANGES: dict[str, tuple[list[Any], list[Any]]] = {
     "0 or more": ([0, 3], [-1]),
     "1 or more": ([1, 7], [0, -1]),
     "above 0": ([1e-9, 1, 3], [0, -1]),
+    "from 0 to 1": ([0, 0.5, 1], [-0.001, 1.001]),
     "from 0 to below 1": ([0, 0.5, 0.999], [-0.001, 1]),
     "above 0 and below 1": ([0.001, 0.999], [0, 1]),
 }
@@ -100,6 +98,15 @@ def test_rules_and_schedules(title, kinds):
                 assert not accepts({title: {"name": name}}, (title,), field, candidate), (name, field)
 
 
+def test_layers():
+    shown = {}
+    for kinds, own in table(section(PAGE, "layers")):
+        fields_told = {name for name in code(own) if not name.startswith('"')}
+        shown |= dict.fromkeys(code(kinds), fields_told)
+    expected = {kind: {f.name for f in fields(layer)} - {"name"} for kind, layer in KINDS.items()}
+    assert shown == expected | {kind: set(own) for kind, own in COMBINATORS.items()}
+
+
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_every_schedule_may_be_warmed_up(name):
     good, bad = probes("number, 0 or more")
@@ -113,6 +120,8 @@ def probes(phrase: str) -> tuple[list[Any], list[Any]]:
     """Values that a field so described takes, and values that it does not."""
     if phrase == "text":
         return ["words"], [3]
+    if phrase == "true or false":
+        return [True, False], [1, "yes"]
     if phrase.startswith("one of "):
         return code(phrase), ["something else", 3]
     kind, _, limits = phrase.partition(", ")
@@ -122,6 +131,9 @@ def probes(phrase: str) -> tuple[list[Any], list[Any]]:
             return [*good, 0.5], [*bad, "much", True]
         case "whole number":
             return good, [*bad, 1.5, "many", True]
+        case "table of numbers":
+            wrong = [{"a": n} for n in [*bad, "much", True]]
+            return [{}, *({"a": n} for n in [*good, 0.5])], [*wrong, 3, [1]]
         case "list of whole numbers":
             return [[], *([n] for n in good)], [*([n] for n in bad), 3, [1.5]]
         case "two whole numbers":

@@ -2,6 +2,7 @@
 
 from plaingrad.network.combinators import Branch, Residual, Sequential
 from plaingrad.network.convnets import VGG, FastNet, FourConvNet, LeNet, ResNet, ThreeLayerConvNet
+from plaingrad.network.description import described
 from plaingrad.network.flat import FlatDict
 from plaingrad.network.image_layers import AvgPool2d, Conv2d, GlobalAvgPool2d, GroupNorm, MaxPool2d
 from plaingrad.network.initializers import He, Normal, Xavier
@@ -18,6 +19,7 @@ from plaingrad.network.layers import (
     LeakyReLU,
     LogSoftmax,
     ReLU,
+    Scale,
     Sigmoid,
     SiLU,
     Tanh,
@@ -67,6 +69,7 @@ __all__ = [
     "ReLU",
     "ResNet",
     "Residual",
+    "Scale",
     "Sequential",
     "SiLU",
     "Sigmoid",
@@ -75,4 +78,5 @@ __all__ = [
     "ThreeLayerConvNet",
     "TwoLayerNet",
     "Xavier",
+    "described",
 ]

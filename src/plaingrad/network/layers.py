@@ -178,6 +178,19 @@ class LogSoftmax(Activation):
 
 
 @dataclass(frozen=True)
+class Scale(Activation):
+    """factor · x: before softmax, a factor below 1 keeps large scores from being overconfident."""
+
+    factor: float
+    pair = (ops.scale_forward, ops.scale_backward)
+
+    @property
+    def settings(self) -> dict[str, float]:
+        """The factor."""
+        return {"factor": self.factor}
+
+
+@dataclass(frozen=True)
 class Dropout(Layer):
     """In training, zero each element with probability `rate` and scale the others by 1/(1 − rate)."""
 

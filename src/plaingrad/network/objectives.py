@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,10 @@ class Objective(ABC):
     @abstractmethod
     def backward(self, cache: Any) -> Array:
         """The gradient of the loss with respect to the scores."""
+
+    def diagnose(self, losses: Sequence[float]) -> str | None:
+        """What the losses of a training run that failed prove to be wrong with it, and what to do; or None."""
+        return None
 
 
 def check_labels(scores: Array, y: Array) -> None:
@@ -96,6 +101,16 @@ class NegativeLogLikelihood(Objective):
     def backward(self, cache: Any) -> Array:
         """As `ops.negative_log_likelihood_backward`."""
         return ops.negative_log_likelihood_backward(1.0, cache)
+
+    def diagnose(self, losses: Sequence[float]) -> str | None:
+        """Raw scores, if a loss was below 0: log-probabilities are not above 0, so theirs cannot be."""
+        lowest = min(losses, default=0.0)
+        if not lowest < 0:
+            return None
+        return (
+            f"the loss fell to {lowest:.3g}, and of log-probabilities it cannot be below 0; this is the negative "
+            "log-likelihood of raw scores: put log-softmax before it, or use cross-entropy"
+        )
 
 
 @dataclass(frozen=True)
