@@ -23,9 +23,11 @@ RESULTS = Path(__file__).parent / "results"
 def main() -> None:
     """Run the chosen workloads, print a table, and write a JSON file with every round."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
-    parser.add_argument("workloads", nargs="*", help="W1, W2; all if none is named")
+    parser.add_argument("workloads", nargs="*", help="W1 ... W6; all if none is named")
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--steps", type=int, default=50, help="training steps of each contender in a round")
+    parser.add_argument(
+        "--steps", type=int, help="training steps in a round; each workload has its own number"
+    )
     parser.add_argument("--threads", type=int, default=processors(), help="for every library")
     parser.add_argument("--out", type=Path, default=RESULTS / "training.json")
     options = parser.parse_args()
@@ -40,7 +42,7 @@ def main() -> None:
     report: dict[str, Any] = {"machine": machine(options.threads), "workloads": {}}
     print(", ".join(f"{key} {value}" for key, value in report["machine"].items()))
     for id in options.workloads or WORKLOADS:
-        report["workloads"][id] = measure(WORKLOADS[id], options.rounds, options.steps)
+        report["workloads"][id] = measure(WORKLOADS[id], options.rounds, options.steps or WORKLOADS[id].steps)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     print(f"\nevery round: {options.out}")

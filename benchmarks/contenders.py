@@ -34,8 +34,8 @@ class Plaingrad(Contender):
 
     engine = "plaingrad"
 
-    def __init__(self, workload: Workload) -> None:
-        super().__init__(workload)
+    def __init__(self, workload: Workload, setting: str = "") -> None:
+        super().__init__(workload, setting)
         import plaingrad as pg
         from plaingrad.data import Split
 
@@ -43,13 +43,15 @@ class Plaingrad(Contender):
         none = Split(pixels[:0], labels[:0])
         classes = tuple("0123456789")
         data = pg.Dataset("random", classes, Split(pixels, labels), none, none).normalized("mean-image")
+        rules = {"sgd": pg.SGD, "momentum": pg.Momentum, "adam": pg.Adam}
         self.solver = pg.Solver(
-            pg.FullyConnectedNet(workload.hidden),
+            getattr(pg, workload.network)(**workload.arguments),
             data,
-            rule=pg.SGD(workload.lr) if workload.rule == "sgd" else pg.Adam(workload.lr),
+            rule=rules[workload.rule](workload.lr),
             iterations=0,
             batch_size=workload.batch,
             train_samples=1,
+            augmentation=_augmentation() if "augmented" in setting else None,
         )
         self.solver.evaluation_due = lambda: False  # only steps are timed, for every contender
 
@@ -58,8 +60,15 @@ class Plaingrad(Contender):
         self.solver.train()
 
 
+def _augmentation():
+    from plaingrad.data import Augmentation, Crop, Cutout, Flip
+
+    return Augmentation(Flip(), Crop(4), Cutout(8))
+
+
 class PyTorch(Contender):
-    """PyTorch on the CPU: eager or compiled, the update as it comes or fused, rows kept as float32 or as uint8."""
+    """PyTorch on the CPU: eager or compiled, the update as it comes or fused, samples kept as float32 or as
+    uint8, images in channels-first or channels-last memory."""
 
     engine = "PyTorch"
 
@@ -68,15 +77,20 @@ class PyTorch(Contender):
         import torch
         from torch import nn
 
+        import plaingrad as pg
+        from benchmarks.pytorch import module
+
         torch.manual_seed(0)
-        sizes = [3072, *workload.hidden]
-        layers: list[nn.Module] = []
-        for into, out in pairwise(sizes):
-            layers += [nn.Linear(into, out), nn.ReLU()]
-        model = nn.Sequential(*layers, nn.Linear(sizes[-1], 10))
         words = setting.split(", ")
-        kind = torch.optim.SGD if workload.rule == "sgd" else torch.optim.Adam
-        self.optimizer = kind(model.parameters(), lr=workload.lr, fused="fused" in words)
+        model = module(getattr(pg, workload.network)(**workload.arguments))
+        self.format = torch.channels_last if "channels-last" in words else torch.contiguous_format
+        if workload.hidden is None:
+            model = model.to(memory_format=self.format)
+        kinds = {"sgd": torch.optim.SGD, "momentum": torch.optim.SGD, "adam": torch.optim.Adam}
+        more = {"momentum": 0.9} if workload.rule == "momentum" else {}
+        self.optimizer = kinds[workload.rule](
+            model.parameters(), lr=workload.lr, fused="fused" in words, **more
+        )
         criterion = nn.CrossEntropyLoss()
 
         def loss(x, y):
@@ -100,6 +114,8 @@ class PyTorch(Contender):
             x = self.x[chosen]
             if self.bytes:
                 x = x.float().sub_(self.mean)
+            if self.workload.hidden is None:
+                x = x.view(-1, 3, 32, 32).contiguous(memory_format=self.format)
             self.optimizer.zero_grad(set_to_none=True)
             self.loss(x, self.y[chosen]).backward()
             self.optimizer.step()
@@ -185,7 +201,7 @@ class CourseNumPy(Contender):
         return grads
 
 
-TORCH_SETTINGS = (
+DENSE_SETTINGS = (
     "eager",
     "compiled",
     "eager, fused",
@@ -193,9 +209,18 @@ TORCH_SETTINGS = (
     "eager, fused, uint8",
     "compiled, fused, uint8",
 )
+IMAGE_SETTINGS = (
+    "eager, fused",
+    "eager, fused, channels-last",
+    "compiled, fused",
+    "compiled, fused, channels-last",
+)
 
 
 def contenders(workload: Workload) -> list[Contender]:
     """Everybody, plaingrad first."""
-    torches = [PyTorch(workload, setting) for setting in TORCH_SETTINGS]
+    if workload.hidden is None:
+        torches = [PyTorch(workload, setting) for setting in IMAGE_SETTINGS]
+        return [Plaingrad(workload), Plaingrad(workload, "augmented"), *torches]
+    torches = [PyTorch(workload, setting) for setting in DENSE_SETTINGS]
     return [Plaingrad(workload), *torches, ScikitLearn(workload), CourseNumPy(workload)]

@@ -58,6 +58,7 @@ from .network import SoftmaxCrossEntropy as SoftmaxCrossEntropy
 from .network import Tanh as Tanh
 from .network import ThreeLayerConvNet as ThreeLayerConvNet
 from .network import TwoLayerNet as TwoLayerNet
+from .network import Uniform as Uniform
 from .network import Xavier as Xavier
 from .ops import plain as plain
 from .optim import SGD as SGD

@@ -25,6 +25,7 @@ from plaingrad.network import (
     SoftmaxCrossEntropy,
     ThreeLayerConvNet,
     TwoLayerNet,
+    Uniform,
     Xavier,
     described,
 )
@@ -59,6 +60,10 @@ class NetworkSettings(Section):
     def arguments(self) -> dict[str, Any]:
         """The network's own keyword arguments: every field that not all networks have; "none" is None."""
         own = self.model_dump(exclude={"name", *NetworkSettings.model_fields})
+        if "init" in own:  # `init` chooses the initialiser, and `std` belongs to one of them
+            normal = Normal(own.pop("std", 1e-2))
+            choices = {"he": He(), "uniform": Uniform(), "xavier": Xavier(), "normal": normal}
+            own["weight_init"] = choices[own.pop("init")]
         return {field: None if value == "none" else value for field, value in own.items()}
 
     def build(self, input_shape: tuple[int, ...], classes: int, seed: int, dtype: str) -> Network:
@@ -89,14 +94,8 @@ class FullyConnectedSettings(NetworkSettings):
     activation: Literal["relu", "leaky-relu", "elu", "sigmoid", "tanh", "gelu", "silu"] = "relu"
     normalization: Literal["none", "batchnorm", "layernorm"] = "none"
     dropout: Share = 0.0
-    init: Literal["he", "xavier", "normal"] = "he"
+    init: Literal["he", "uniform", "xavier", "normal"] = "he"
     std: Positive = 1e-2
-
-    def arguments(self) -> dict[str, Any]:
-        """`init` and `std` choose the initialiser."""
-        own = super().arguments()
-        std = own.pop("std")
-        return own | {"weight_init": {"he": He(), "xavier": Xavier(), "normal": Normal(std)}[own.pop("init")]}
 
 
 class LeNetSettings(NetworkSettings):
@@ -106,6 +105,7 @@ class LeNetSettings(NetworkSettings):
     name: Literal["lenet"]
     normalization: Literal["none", "batchnorm"] = "none"
     log_softmax: bool = False
+    init: Literal["he", "uniform", "xavier"] = "he"
 
 
 class FourConvSettings(NetworkSettings):
@@ -115,6 +115,7 @@ class FourConvSettings(NetworkSettings):
     name: Literal["four-conv"]
     filters: Count = 32
     shared: bool = False
+    init: Literal["he", "uniform", "xavier"] = "he"
 
 
 class ThreeLayerConvSettings(NetworkSettings):

@@ -1,6 +1,7 @@
 """Elementwise ops on large NumPy arrays: the formula itself, on blocks that fit the cache, on threads.
 
-What the formula makes on the way then never leaves the cache; the numbers are the same to the bit.
+What the formula makes on the way then never leaves the cache; the numbers are the same to the bit.  ReLU
+is not among them: one pass over memory is all it has, and no thread makes that faster.
 """
 
 from __future__ import annotations
@@ -65,5 +66,5 @@ def _parts(cache: Any) -> tuple[Array, ...]:
     return cache if isinstance(cache, tuple) else (cache,)
 
 
-for _name in ("relu", "sigmoid", "tanh", "gelu", "silu"):
+for _name in ("sigmoid", "tanh", "gelu", "silu"):
     _register(getattr(ops, f"{_name}_forward"), getattr(ops, f"{_name}_backward"))

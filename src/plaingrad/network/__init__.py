@@ -5,7 +5,7 @@ from plaingrad.network.convnets import VGG, FastNet, FourConvNet, LeNet, ResNet,
 from plaingrad.network.description import described
 from plaingrad.network.flat import FlatDict
 from plaingrad.network.image_layers import AvgPool2d, Conv2d, GlobalAvgPool2d, GroupNorm, MaxPool2d
-from plaingrad.network.initializers import He, Normal, Xavier
+from plaingrad.network.initializers import He, Normal, Uniform, Xavier
 from plaingrad.network.layer import Layer, Pass
 from plaingrad.network.layers import (
     ELU,
@@ -77,6 +77,7 @@ __all__ = [
     "Tanh",
     "ThreeLayerConvNet",
     "TwoLayerNet",
+    "Uniform",
     "Xavier",
     "described",
 ]

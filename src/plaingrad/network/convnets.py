@@ -168,6 +168,8 @@ class ResNet(Network):
         blocks, rest = divmod(depth - 2, 6)
         if blocks < 1 or rest:
             raise ShapeError(f"ResNet: depth must be 6n + 2, such as 20, 32 or 44, got {depth}")
+        if not widths:
+            raise ShapeError("ResNet: widths must hold at least one number of filters, got none")
         layers: list[Layer] = [_same(widths[0]), BatchNorm(), ReLU()]
         for stage, width in enumerate(widths):
             for block in range(blocks):

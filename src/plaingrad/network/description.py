@@ -15,7 +15,7 @@ from typing import Any
 from plaingrad.errors import RecipeError, require_count, suggestion
 from plaingrad.network.combinators import Branch, Residual, Sequential
 from plaingrad.network.image_layers import AvgPool2d, Conv2d, GlobalAvgPool2d, GroupNorm, MaxPool2d
-from plaingrad.network.initializers import He, Initializer, Normal, Xavier
+from plaingrad.network.initializers import He, Initializer, Normal, Uniform, Xavier
 from plaingrad.network.layer import Layer
 from plaingrad.network.layers import (
     ELU,
@@ -63,7 +63,7 @@ COMBINATORS = {
     "residual": ("body", "shortcut"),
     "sequential": ("layers",),
 }
-INITIALIZERS: dict[str, Initializer] = {"he": He(), "xavier": Xavier()}
+INITIALIZERS: dict[str, Initializer] = {"he": He(), "uniform": Uniform(), "xavier": Xavier()}
 
 # The number of units that stands for the number of classes, which the data knows.
 CLASSES = "classes"

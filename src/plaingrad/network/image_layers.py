@@ -10,7 +10,7 @@ import numpy as np
 
 from plaingrad import ops
 from plaingrad.errors import ShapeError
-from plaingrad.network.initializers import He, Initializer, Normals
+from plaingrad.network.initializers import Draws, He, Initializer
 from plaingrad.network.layer import Array, Arrays, Layer, Pass, Shape
 from plaingrad.ops import Window
 
@@ -73,7 +73,7 @@ class Conv2d(Layer):
             raise ShapeError(f"{_called(self)}: {channels} channels do not divide into {self.groups} groups")
         return (self.filters, *self.window.steps((height, width), what=_called(self)))
 
-    def init(self, shape: Shape, rng: Normals) -> dict[str, np.ndarray]:
+    def init(self, shape: Shape, rng: Draws) -> dict[str, np.ndarray]:
         """The weight from `weight_init`, the bias zero."""
         pixels = math.prod(self.window.size)
         channels = shape[0] // self.groups
@@ -186,7 +186,7 @@ class GroupNorm(Layer):
             raise ShapeError(f"{_called(self)}: {shape[0]} channels do not divide into {self.groups} groups")
         return shape
 
-    def init(self, shape: Shape, rng: Normals) -> dict[str, np.ndarray]:
+    def init(self, shape: Shape, rng: Draws) -> dict[str, np.ndarray]:
         """γ = 1, β = 0."""
         return {"weight": np.ones(shape[0]), "bias": np.zeros(shape[0])}
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from plaingrad.network.initializers import Normals
+from plaingrad.network.initializers import Draws
 
 Array = Any
 Shape = tuple[int, ...]
@@ -43,7 +43,7 @@ class Layer(ABC):
     def output_shape(self, shape: Shape) -> Shape:
         """The shape of the output for inputs of `shape`.  Raises ShapeError if they do not fit."""
 
-    def init(self, shape: Shape, rng: Normals) -> dict[str, np.ndarray]:
+    def init(self, shape: Shape, rng: Draws) -> dict[str, np.ndarray]:
         """Initial parameters for inputs of `shape`."""
         return {}
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from plaingrad import ops
 from plaingrad.errors import ShapeError
-from plaingrad.network.initializers import He, Initializer, Normals
+from plaingrad.network.initializers import Draws, He, Initializer
 from plaingrad.network.layer import Array, Arrays, Layer, Pass, Shape
 
 
@@ -45,7 +45,7 @@ class Affine(Layer):
         _features(self, shape)
         return (self.units,)
 
-    def init(self, shape: Shape, rng: Normals) -> dict[str, np.ndarray]:
+    def init(self, shape: Shape, rng: Draws) -> dict[str, np.ndarray]:
         """The weight from `weight_init`, the bias zero."""
         features = _features(self, shape)
         weight = self.weight_init(rng, (features, self.units), features, self.units)
@@ -255,7 +255,7 @@ class BatchNorm(Layer):
             )
         return shape
 
-    def init(self, shape: Shape, rng: Normals) -> dict[str, np.ndarray]:
+    def init(self, shape: Shape, rng: Draws) -> dict[str, np.ndarray]:
         """γ = 1, β = 0."""
         return {"weight": np.ones(shape[0]), "bias": np.zeros(shape[0])}
 
@@ -298,7 +298,7 @@ class LayerNorm(Layer):
         _features(self, shape)
         return shape
 
-    def init(self, shape: Shape, rng: Normals) -> dict[str, np.ndarray]:
+    def init(self, shape: Shape, rng: Draws) -> dict[str, np.ndarray]:
         """γ = 1, β = 0."""
         return {"weight": np.ones(shape[0]), "bias": np.zeros(shape[0])}
 

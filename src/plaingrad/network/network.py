@@ -12,7 +12,7 @@ import plaingrad.kernels  # noqa: F401  (registers them for the functions of ops
 from plaingrad import ops
 from plaingrad.errors import ShapeError
 from plaingrad.network.flat import FlatDict
-from plaingrad.network.initializers import Normals
+from plaingrad.network.initializers import Draws
 from plaingrad.network.layer import Layer, Pass, Shape
 from plaingrad.network.objectives import Objective, SoftmaxCrossEntropy
 
@@ -45,7 +45,7 @@ class Network:
         reg: float = 0.0,
         seed: int = 0,
         dtype: Any = np.float32,
-        rng: Normals | None = None,
+        rng: Draws | None = None,
     ) -> None:
         self.input_shape: Shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
         if not all(isinstance(n, int | np.integer) and n > 0 for n in self.input_shape):

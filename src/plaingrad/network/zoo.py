@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from plaingrad.network.combinators import Sequential
-from plaingrad.network.initializers import He, Initializer, Normal, Normals
+from plaingrad.network.initializers import Draws, He, Initializer, Normal
 from plaingrad.network.layer import Layer, Shape
 from plaingrad.network.layers import (
     ELU,
@@ -62,7 +62,7 @@ class FullyConnectedNet(Network):
         objective: Objective | None = None,
         seed: int = 0,
         dtype: Any = np.float32,
-        rng: Normals | None = None,
+        rng: Draws | None = None,
     ) -> None:
         if activation not in ACTIVATIONS:
             raise ValueError(f"there is no activation {activation!r}; choose one of {', '.join(ACTIVATIONS)}")

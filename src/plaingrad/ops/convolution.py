@@ -65,15 +65,15 @@ def conv2d_backward(
     """
     x, w, window, groups = cache
     xp = namespace(dout)
-    count, filters = dout.shape[:2]
-    d = xp.reshape(dout, (count, groups, filters // groups, -1))
+    count, filters, ho, wo = dout.shape
+    d = xp.reshape(dout, (count, groups, filters // groups, ho * wo))
     columns = _columns(x, window, groups)
     dw = xp.reshape(xp.sum(d @ xp.matrix_transpose(columns), axis=0), w.shape)
     dx = None
     if needs_dx:
         rows = xp.reshape(w, (groups, filters // groups, -1))
         dcolumns = xp.matrix_transpose(rows) @ d
-        patches = (count, x.shape[1], *window.size, *dout.shape[2:])
+        patches = (count, x.shape[1], *window.size, ho, wo)
         dx = fold(xp.reshape(dcolumns, patches), window, x.shape[2:])
     return dx, dw, xp.sum(dout, axis=(0, 2, 3))
 
@@ -93,6 +93,6 @@ def conv_window(
 
 def _columns(x: Any, window: Window, groups: int) -> Any:
     """The patches as columns: (N, groups, C/groups · kh · kw, Ho · Wo)."""
-    count, channels = x.shape[:2]
-    size = channels // groups * window.size[0] * window.size[1]
-    return namespace(x).reshape(unfold(x, window), (count, groups, size, -1))
+    patches = unfold(x, window)
+    count, channels, kh, kw, ho, wo = patches.shape
+    return namespace(x).reshape(patches, (count, groups, channels // groups * kh * kw, ho * wo))

@@ -48,10 +48,10 @@ def max_pool2d_forward(
     Cached: the winner's cell in each window; x is not needed again.
     """
     moved = pool_window(window, stride, padding, "max_pool2d")
-    image = (x.shape[2], x.shape[3])
+    (kh, kw), image = moved.size, (x.shape[2], x.shape[3])
     ho, wo = moved.steps(image, what="max_pool2d")
     xp = namespace(x)
-    patches = xp.reshape(unfold(x, moved, fill=-math.inf), (*x.shape[:2], -1, ho, wo))
+    patches = xp.reshape(unfold(x, moved, fill=-math.inf), (*x.shape[:2], kh * kw, ho, wo))
     return xp.max(patches, axis=2), MaxPoolCache(xp.argmax(patches, axis=2), moved, image)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from plaingrad.data import Dataset, load_data
 from plaingrad.errors import NonFiniteError
 from plaingrad.metrics import confusion_matrix, per_class_accuracy
-from plaingrad.network import FourConvNet, LeNet, NegativeLogLikelihood, Network
+from plaingrad.network import FourConvNet, LeNet, NegativeLogLikelihood, Network, Uniform
 from plaingrad.optim import Adam, Momentum, Rule
 from plaingrad.reproduce.outcome import Experiment, Published
 from plaingrad.solver import Solver
@@ -62,18 +62,22 @@ def _training(build: Callable[[int], Network], rule: Rule | None = None) -> Meas
 def _s3b(data_dir: str | None, seed: int) -> dict[str, Any]:
     return {
         f"test accuracy, {name} weights": _tested(
-            _trained(FourConvNet(shared=name == "shared", seed=seed), cifar10(data_dir), seed)
+            _trained(
+                FourConvNet(shared=name == "shared", weight_init=Uniform(), seed=seed),
+                cifar10(data_dir),
+                seed,
+            )
         )["test accuracy"]
         for name in ("shared", "separate")
     }
 
 
 def _s3d(data_dir: str | None, seed: int) -> dict[str, Any]:
-    return _tested(_trained(LeNet(seed=seed), cifar10(data_dir).doubled(), seed))
+    return _tested(_trained(_lenet()(seed), cifar10(data_dir).doubled(), seed))
 
 
 def _s3f(data_dir: str | None, seed: int) -> dict[str, Any]:
-    network = LeNet(objective=NegativeLogLikelihood(), seed=seed)
+    network = _lenet(objective=NegativeLogLikelihood())(seed)
     try:
         solver = _trained(network, cifar10(data_dir), seed)
     except NonFiniteError as error:
@@ -102,7 +106,7 @@ def _accuracy(value: float, name: str = "test accuracy") -> Published:
 
 
 def _lenet(**settings: Any) -> Callable[[int], Network]:
-    return lambda seed: LeNet(seed=seed, **settings)
+    return lambda seed: LeNet(weight_init=Uniform(), seed=seed, **settings)
 
 
 EXPERIMENTS = (
