@@ -128,7 +128,7 @@ def test_every_layer_can_be_written():
         ('[{kind = "affine", units = "ten"}]', r"layers\[0\]: affine needs a whole number of units"),
         (
             '[{kind = "affine", units = 3, weight_init = "best"}]',
-            r"weight_init must be one of he, xavier, or",
+            r"weight_init must be one of he, uniform, xavier, or",
         ),
         ('[{kind = "residual"}]', r"layers\[0\].body must be a list of layers"),
         ('[{kind = "residual", body = ["rel"]}]', r"layers\[0\].body\[0\]: there is no layer 'rel'"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from plaingrad.insight import numeric_gradient, relative_error
-from plaingrad.network import FullyConnectedNet, He, Normal, TwoLayerNet, Xavier
+from plaingrad.network import FullyConnectedNet, He, Normal, TwoLayerNet, Uniform, Xavier
 
 
 def kinds(net):
@@ -40,7 +40,7 @@ def test_weights_come_from_the_seed_alone():
 
 @pytest.mark.parametrize(
     ("initializer", "variance"),
-    [(He(), 2 / 300), (Xavier(), 2 / (300 + 400)), (Normal(0.3), 0.09)],
+    [(He(), 2 / 300), (Uniform(), 1 / 900), (Xavier(), 2 / (300 + 400)), (Normal(0.3), 0.09)],
     ids=repr,
 )
 def test_initial_variance(initializer, variance):
