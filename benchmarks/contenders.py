@@ -209,12 +209,7 @@ DENSE_SETTINGS = (
     "eager, fused, uint8",
     "compiled, fused, uint8",
 )
-IMAGE_SETTINGS = (
-    "eager, fused",
-    "eager, fused, channels-last",
-    "compiled, fused",
-    "compiled, fused, channels-last",
-)
+IMAGE_SETTINGS = ("eager, fused", "eager, fused, channels-last")
 
 
 def contenders(workload: Workload) -> list[Contender]:

@@ -81,3 +81,17 @@ def test_weight_grid_only_for_images():
     assert weight_grid(weight, (60,)) is None
     assert weight_grid(weight, (2, 6, 5)) is None
     assert weight_grid(weight[:-1], (3, 4, 5)) is None
+
+
+def test_weight_grid_of_filters():
+    from PIL import Image
+
+    filters = np.zeros((4, 3, 2, 2))
+    filters[3, 0, 1, 0] = 1  # the last of a grid of 2 × 2: red, lower left
+    picture = np.asarray(Image.open(io.BytesIO(weight_grid(filters, (3, 8, 8)))))
+    scale = len(picture) // 5  # two tiles of 2 pixels, and one between them
+    np.testing.assert_array_equal(
+        np.argwhere(picture[scale // 2 :: scale, scale // 2 :: scale].any(-1)), [[4, 3]]
+    )
+    assert tuple(picture[-1, 3 * scale]) == (255, 0, 0)
+    assert weight_grid(filters, (1, 8, 8)) is None

@@ -75,13 +75,20 @@ def accuracy_curves(records: Sequence[EpochRecord], steps_per_epoch: float) -> b
 def weight_grid(weight: np.ndarray, input_shape: tuple[int, ...], *, most: int = 100) -> bytes | None:
     """The first `most` units of a first layer as pictures of what they look for; PNG.
 
-    weight (D, units) over samples of `input_shape`; None if those are not grey or colour images.
+    weight (D, units) over samples of `input_shape`, or filters (F, C, kh, kw) on their C channels; None
+    if those are not grey or colour images.
     """
-    if len(input_shape) != 3 or input_shape[0] not in (1, 3) or weight.shape[0] != np.prod(input_shape):
+    if len(input_shape) != 3 or input_shape[0] not in (1, 3):
+        return None
+    if weight.ndim == 4 and weight.shape[1] == input_shape[0]:
+        units = weight[:most]
+    elif weight.ndim == 2 and weight.shape[0] == np.prod(input_shape):
+        units = weight.T[:most].reshape(-1, *input_shape)
+    else:
         return None
     from PIL import Image
 
-    units = weight.T[:most].reshape(-1, *input_shape).transpose(0, 2, 3, 1)
+    units = units.transpose(0, 2, 3, 1)
     grid = tile_grid(units.astype(np.float64), ubound=255.0, padding=1)
     picture = Image.fromarray(np.squeeze(grid.round().clip(0, 255).astype(np.uint8)))
     scale = max(1, 760 // picture.width)
