@@ -1,80 +1,21 @@
 """One row per op: inputs on which it is smooth, and what it should compute, written independently.
 
 The generic tests in tests/ops run every row on every array library.  An op that is exported without
-a row here fails `test_every_op_has_a_case`.
+a row here fails `test_every_op_has_a_case`.  The rows of images are in image_cases.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from plaingrad import ops
+from case import Array, Case, Inputs, spread
+from image_cases import IMAGE_CASES
 
-Array = np.ndarray
-Inputs = tuple[Array, ...]
-
-
-@dataclass(frozen=True)
-class Case:
-    """An op, inputs for it, and an oracle.
-
-    op: `relu` means `ops.relu_forward` and `ops.relu_backward`.  inputs(rng, n, d): arguments for n
-    samples of d features or classes, float64 where float, away from kinks.  keywords: of the forward
-    function.  constants: how many of the last inputs have no gradient.  oracle: the value, in JAX,
-    not written by us where JAX has it.  torch: the same by PyTorch, given `torch.nn.functional`.
-    bounded: whether the inputs must be probabilities, and so cannot be made huge.
-    """
-
-    op: str
-    inputs: Callable[[np.random.Generator, int, int], Inputs]
-    oracle: Callable[..., Any]
-    keywords: dict[str, Any] = field(default_factory=dict)
-    constants: int = 0
-    torch: Callable[..., Any] | None = None
-    bounded: bool = False
-    variant: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.op}-{self.variant}" if self.variant else self.op
-
-    @property
-    def forward(self) -> ops.Formula[..., Any]:
-        return getattr(ops, f"{self.op}_forward")
-
-    @property
-    def backward(self) -> ops.Formula[..., Any]:
-        return getattr(ops, f"{self.op}_backward")
-
-    def make(self, n: int = 4, d: int = 5, seed: int = 0, dtype: Any = np.float64) -> Inputs:
-        """The inputs, floats in `dtype`."""
-        made = self.inputs(np.random.default_rng(seed), n, d)
-        return tuple(x.astype(dtype) if x.dtype.kind == "f" else x for x in made)
-
-    def split(self, inputs: Inputs) -> tuple[Inputs, Inputs]:
-        """The inputs that have a gradient, and the constants."""
-        count = len(inputs) - self.constants
-        return inputs[:count], inputs[count:]
-
-    def run(self, inputs: Any) -> tuple[Any, Any]:
-        """Out and cache."""
-        return self.forward(*inputs, **self.keywords)
-
-    def gradients(self, dout: Any, cache: Any) -> tuple[Any, ...]:
-        """The gradients of the inputs that have one, always as a tuple."""
-        gradients = self.backward(dout, cache)
-        return gradients if isinstance(gradients, tuple) else (gradients,)
-
-
-def spread(rng: np.random.Generator, *shape: int) -> Array:
-    """Distinct numbers around 0, at least 0.17 from 0 and 0.37 from each other: far from any kink."""
-    size = int(np.prod(shape))
-    return 0.37 * (rng.permutation(size) - size // 2).reshape(shape) + 0.17
+__all__ = ["CASES", "Case"]
 
 
 def features(rng: np.random.Generator, n: int, d: int) -> Inputs:
@@ -166,6 +107,7 @@ CASES = [
     Case("tanh", features, jnp.tanh, torch=lambda F, x: F.tanh(x)),
     Case("gelu", features, jax.nn.gelu, torch=lambda F, x: F.gelu(x, approximate="tanh")),
     Case("silu", features, jax.nn.silu, torch=lambda F, x: F.silu(x)),
+    Case("scale", features, lambda x, factor: jnp.multiply(factor, x), {"factor": 0.3}),
     Case("dropout", features, dropped, {"rate": 0.3, "seed": 7}),
     Case(
         "batchnorm",
@@ -261,4 +203,5 @@ CASES = [
         constants=1,
         bounded=True,
     ),
+    *IMAGE_CASES,
 ]

@@ -184,3 +184,22 @@ def test_a_program_ends_with_batches_open():
 def test_an_epoch_has_a_step():
     with pytest.raises(RecipeError, match="steps_per_epoch must be a whole number, 1 or more, got 0"):
         Batches(SPLIT, shuffled(50, 8, seed=5), 0)
+
+
+def test_batches_of_a_view_do_not_copy_the_whole_set():
+    """An image set that is a transposed view of a large array: a batch costs a batch."""
+    import tracemalloc
+
+    stored = np.zeros((4000, 16, 16, 3), np.uint8)
+    split = Split(stored.transpose(0, 3, 1, 2), np.zeros(4000, np.int64))
+    batches = Batches(split, lambda step: np.arange(step, step + 8), 500, Augmentation(Flip(), seed=0))
+    normalized = Split(
+        split.images, split.labels, Normalization.fit("unit", np.zeros((1, 3, 16, 16), np.uint8))
+    )
+    tracemalloc.start()
+    with batches:
+        batches(0)
+    normalized.batch(np.arange(8))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < stored.nbytes / 4

@@ -207,3 +207,30 @@ def test_a_recipe_is_a_value():
     with pytest.raises(ValueError, match="frozen"):
         recipe.seed = 3
     assert check(recipe.model_dump()) == recipe
+
+
+def test_quoted_parts_of_a_field_keep_their_dots():
+    recipe = read_recipe(
+        "digits", ['training.lr_factors."affine1.weight"=0', "training.lr_factors.affine2=2"]
+    )
+    assert recipe.training.lr_factors == {"affine1.weight": 0, "affine2": 2}
+
+
+@pytest.mark.parametrize("loss", ["hinge", "negative-log-likelihood"])
+def test_label_smoothing_is_for_softmax(loss):
+    with pytest.raises(RecipeError, match="label_smoothing is for loss = .softmax., not for"):
+        read_recipe("digits", [f"network.loss={loss}"])  # digits smooths its labels
+
+
+def test_layers_end_in_a_score_for_each_class():
+    layers = 'network.layers=["flatten", {kind="affine", units=7}]'
+    recipe = read_recipe("digits", ["network.name=layers", layers])
+    with pytest.raises(RecipeError, match=r"ends in samples of shape \(7,\).*each of the 10 classes"):
+        recipe.build((1, 8, 8), 10)
+
+
+def test_a_recipe_nested_without_end(tmp_path):
+    file = tmp_path / "deep.toml"
+    file.write_text("a = " + "[" * 5000 + "]" * 5000)
+    with pytest.raises(RecipeError, match="nested too deeply"):
+        read_recipe(file)

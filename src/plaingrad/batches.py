@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 
 from plaingrad.data import Augmentation, Split
+from plaingrad.data.normalization import gathered
 from plaingrad.errors import require_count
 from plaingrad.sampling import Sampler
 
@@ -71,7 +72,7 @@ class Batches:
         if self.augmentation is None:
             return split.batch(indices)
         images = self.augmentation(
-            np.take(split.images, indices, axis=0),
+            gathered(split.images, indices),
             indices=indices,
             epoch=step // self.steps_per_epoch,
             step=step,

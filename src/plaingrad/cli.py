@@ -43,7 +43,7 @@ def _options(
 Json = Annotated[bool, typer.Option("--json", help="End with one line of JSON.")]
 DataDir = Annotated[str | None, typer.Option("--data-dir", help="The folder that holds the data.")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Override a field.")]
-Seed = Annotated[int | None, typer.Option(help="Seed of weights, order and dropout.")]
+Seed = Annotated[int | None, typer.Option(help="Seed of weights, order, augmentation and dropout.")]
 Flip = Annotated[bool, typer.Option("--flip", help="Average each image's scores with its mirror image's.")]
 
 
@@ -151,7 +151,7 @@ def evaluate(
 @guarded
 def predict(
     run: Annotated[str, typer.Argument(help="A run folder.")],
-    images: Annotated[list[str], typer.Argument(help="PNG or JPEG files.")],
+    images: Annotated[list[str], typer.Argument(help="Image files.")],
     flip: Flip = False,
     json: Json = False,
 ) -> None:
@@ -195,7 +195,7 @@ def check(
 @guarded
 def reproduce(
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="S1-a ... S2-e; all if none.")
+        list[str] | None, typer.Argument(metavar="[ID]...", help="S1-a ... S3-h; all if none.")
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 1,
     data_dir: DataDir = None,

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from plaingrad.errors import RecipeError
 from plaingrad.network import (
     VGG,
     FastNet,
@@ -50,6 +51,14 @@ class NetworkSettings(Section):
     loss: Literal["softmax", "hinge", "negative-log-likelihood"] = "softmax"
     label_smoothing: Share = 0.0
     reg: Strength = 0.0
+
+    @model_validator(mode="after")
+    def _smooths_softmax(self) -> Self:
+        if self.label_smoothing and self.loss != "softmax":
+            raise RecipeError(
+                f'network.label_smoothing is for loss = "softmax", not for "{self.loss}": leave it out'
+            )
+        return self
 
     def objective(self) -> Objective:
         """The loss."""
@@ -171,7 +180,13 @@ class LayersSettings(NetworkSettings):
 
     def build(self, input_shape: tuple[int, ...], classes: int, seed: int, dtype: str) -> Network:
         """The network for samples of `input_shape` in so many classes."""
-        return Network(described(self.layers, classes), input_shape, **self.numbers(seed, dtype))
+        network = Network(described(self.layers, classes), input_shape, **self.numbers(seed, dtype))
+        if network.output_shape != (classes,):
+            raise RecipeError(
+                f"network.layers ends in samples of shape {network.output_shape}, but must end in one score for each "
+                f'of the {classes} classes: let the last layers be "flatten" and {{kind = "affine", units = "classes"}}'
+            )
+        return network
 
 
 AnyNetwork = Annotated[

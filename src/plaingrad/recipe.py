@@ -78,16 +78,32 @@ def _table(name_or_path: str | Path) -> tuple[dict[str, Any], str]:
         return tomllib.loads(text), source
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{source} is not valid TOML: {error}") from None
+    except RecursionError:
+        raise RecipeError(f"{source} is nested too deeply to be a recipe") from None
 
 
 def _override(text: str) -> tuple[list[str], Any]:
     key, equals, value = text.partition("=")
     if not equals or not all(key.split(".")):
         raise RecipeError(f"--set {text}: write it as section.field=value, such as optimizer.lr=0.01")
+    path = _path(key.strip())
     try:
-        return key.strip().split("."), tomllib.loads(f"value = {value}")["value"]
+        return path, tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
-        return key.strip().split("."), value.strip()  # a word without quotes is a string
+        return path, value.strip()  # a word without quotes is a string
+
+
+def _path(key: str) -> list[str]:
+    """The parts of a dotted key; a part that holds a dot itself stands in quotes, as in TOML."""
+    try:
+        inner: Any = tomllib.loads(f"{key} = 0")
+    except tomllib.TOMLDecodeError:  # such as a pattern without quotes
+        return key.split(".")
+    path = []
+    while isinstance(inner, dict):
+        ((part, inner),) = inner.items()
+        path.append(part)
+    return path
 
 
 def _set(table: dict[str, Any], path: list[str], value: Any) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plaingrad.data import AUGMENTATIONS, Augmentation, ColorJitter, Crop, Cutout, Flip
+from plaingrad.data import Augmentation, ColorJitter, Crop, Cutout, Flip, Transform
 from plaingrad.errors import DataError, RecipeError
 
 COLOR = np.random.default_rng(0).integers(0, 256, (40, 3, 12, 9), dtype=np.uint8)
@@ -171,8 +171,8 @@ TRANSFORMS = [Flip(), Flip("alternating"), Crop(2), Cutout(3), ColorJitter(0.3, 
 
 
 def test_every_transform_is_tried():
-    assert {type(transform) for transform in TRANSFORMS} == set(AUGMENTATIONS.values())
-    assert list(AUGMENTATIONS) == ["flip", "crop", "cutout", "color-jitter"]
+    ours = {kind for kind in Transform.__subclasses__() if kind.__module__.startswith("plaingrad.")}
+    assert {type(transform) for transform in TRANSFORMS} == ours
 
 
 @pytest.mark.parametrize("transform", [*TRANSFORMS, Augmentation(*TRANSFORMS)], ids=repr)

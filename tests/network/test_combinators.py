@@ -96,6 +96,20 @@ def test_loss_and_gradients_agree_with_jax(layers, by_jax):
         np.testing.assert_allclose(gradient, expected_grads[name], rtol=1e-10, atol=1e-14, err_msg=name)
 
 
+def test_a_name_that_was_chosen_is_given_to_no_other_layer():
+    """Sharing is something one says: deep inside or later, a chosen name is passed over."""
+    layers = Sequential(
+        Affine(4, name="affine2"),
+        Affine(4),
+        Affine(4),
+        Residual(Affine(4, name="affine1"), Affine(4)),
+        Branch(Affine(4, name="affine4"), Affine(4), join="add"),
+    )
+    net = Network(layers, 4)
+    weights = [name.removesuffix(".weight") for name in net.params if name.endswith("weight")]
+    assert weights == ["affine2", "affine3", "affine5", "affine1", "affine6", "affine4", "affine7"]
+
+
 def test_shared_layers_have_one_set_of_parameters():
     net = Network(ALIKE[5][0], 4)
     assert list(net.params) == ["twin.weight", "twin.bias", "out.weight", "out.bias"]

@@ -123,7 +123,21 @@ def test_every_layer_can_be_written():
             '[{kind = "conv", filters = 3, size = 3, bias = 1}]',
             r"layers\[0\].bias must be true or false, got 1",
         ),
-        ('[{kind = "dropout", rate = "x"}]', r"layers\[0\].rate must be a number, got 'x'"),
+        ('[{kind = "dropout", rate = "x"}]', r"layers\[0\].rate must be a finite number, got 'x'"),
+        ('[{kind = "scale", factor = inf}]', r"layers\[0\].factor must be a finite number, got inf"),
+        ('[{kind = "scale", factor = "x"}]', r"layers\[0\].factor must be a finite number, got 'x'"),
+        (
+            '[{kind = "batchnorm", momentum = 1.5}]',
+            r"layers\[0\]: BatchNorm: momentum must be from 0 to below 1",
+        ),
+        ('[{kind = "batchnorm", eps = -1}]', r"layers\[0\]: BatchNorm: eps must be 0 or more"),
+        ('[{kind = "conv", filters = true, size = 3}]', r"conv: filters must be a whole number.* got True"),
+        ('[{kind = "conv", filters = 3, size = true}]', r"conv: size must be a whole number.* got True"),
+        ('[{kind = "affine", units = true}]', r"affine needs a whole number of units"),
+        (
+            '[{kind = "repeat", times = 1000000, layers = ["relu"]}]',
+            r"layers\[0\].times must be at most 1000",
+        ),
         ('[{kind = "dropout", rate = 1}]', r"layers\[0\]: dropout needs a rate from 0 to below 1"),
         ('[{kind = "affine", units = "ten"}]', r"layers\[0\]: affine needs a whole number of units"),
         (

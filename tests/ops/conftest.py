@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
+
+from plaingrad.ops import plain
 
 
 @dataclass(frozen=True)
@@ -35,3 +37,10 @@ def engine(request: pytest.FixtureRequest) -> Engine:
         case _:
             torch = pytest.importorskip("torch", reason="PyTorch is not installed")
             return Engine("torch", torch.as_tensor, lambda x: x.numpy())
+
+
+@pytest.fixture(scope="module")
+def definitions() -> Iterator[None]:
+    """The formulas themselves: tests/kernels compares kernels with them."""
+    with plain():
+        yield

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from plaingrad.ops import dropout_backward, dropout_forward
+from plaingrad.ops import dropout2d_backward, dropout2d_forward, dropout_backward, dropout_forward
+
+pytestmark = pytest.mark.usefixtures("definitions")
 
 
 def test_the_same_seed_drops_the_same_elements_everywhere(engine):
@@ -40,3 +42,14 @@ def test_rate_and_scale(rate):
 def test_rate_zero_keeps_everything():
     x = np.random.default_rng(0).standard_normal((5, 6))
     np.testing.assert_array_equal(dropout_forward(x, rate=0.0, seed=0)[0], x)
+
+
+def test_channels_are_dropped_whole(engine):
+    x = np.random.default_rng(0).standard_normal((4, 6, 3, 5))
+    out, cache = dropout2d_forward(engine.array(x), rate=0.5, seed=(3, 5))
+    factors = engine.numpy(out) / x
+    assert set(np.unique(factors.round(12))) == {0, 2}
+    assert (np.ptp(factors, axis=(2, 3)) < 1e-12).all()
+    assert np.ptp(factors[:, :, 0, 0], axis=0).any(), "each image drops channels of its own"
+    dx = dropout2d_backward(engine.array(x), cache)
+    np.testing.assert_array_equal(engine.numpy(dx), engine.numpy(out))

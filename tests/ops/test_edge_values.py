@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 from plaingrad import ops
+from plaingrad.errors import ShapeError
+
+pytestmark = pytest.mark.usefixtures("definitions")
 
 ACTIVATIONS = ["relu", "leaky_relu", "elu", "sigmoid", "tanh", "gelu", "silu"]
 
@@ -115,13 +118,55 @@ def test_variance_keeps_its_digits_far_from_zero():
     assert 0.99 < out.std() < 1.01
 
 
-def test_eval_form_with_the_batch_statistics_equals_the_training_form():
+@pytest.mark.parametrize("shape", [(6, 3), (6, 3, 2, 5)])
+def test_eval_form_with_the_batch_statistics_equals_the_training_form(shape):
     rng = np.random.default_rng(0)
-    x, gamma, beta = rng.standard_normal((6, 3)), rng.standard_normal(3), rng.standard_normal(3)
+    x, gamma, beta = rng.standard_normal(shape), rng.standard_normal(3), rng.standard_normal(3)
     out, cache = ops.batchnorm_forward(x, gamma, beta)
-    np.testing.assert_allclose(cache.mean, x.mean(axis=0), rtol=1e-12)
+    features = np.moveaxis(x, 1, -1).reshape(-1, 3)
+    np.testing.assert_allclose(cache.mean, features.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(cache.variance, features.var(axis=0), rtol=1e-12)
     same, _ = ops.batchnorm_eval_forward(x, gamma, beta, cache.mean, cache.variance)
     np.testing.assert_allclose(same, out, rtol=1e-12)
+
+
+def test_normalising_groups_is_layer_and_instance_normalisation_at_its_ends():
+    rng = np.random.default_rng(0)
+    x, gamma, beta = rng.standard_normal((2, 4, 3, 5)), rng.standard_normal(4), rng.standard_normal(4)
+    one, _ = ops.groupnorm_forward(x, gamma, beta, groups=1)
+    whole, _ = ops.layernorm_forward(x.reshape(2, -1), np.repeat(gamma, 15), np.repeat(beta, 15))
+    np.testing.assert_allclose(one.reshape(2, -1), whole, rtol=1e-12)
+    all_apart, _ = ops.groupnorm_forward(x, gamma, beta, groups=4)
+    for n in range(2):  # an instance is a batch of one
+        instance, _ = ops.batchnorm_forward(x[n : n + 1], gamma, beta)
+        np.testing.assert_allclose(all_apart[n : n + 1], instance, rtol=1e-12)
+
+
+def test_normalising_groups_of_no_sample():
+    x, ones = np.zeros((0, 4, 2, 3)), np.ones(4)
+    out, cache = ops.groupnorm_forward(x, ones, ones, groups=2)
+    assert ops.groupnorm_backward(out, cache)[0].shape == out.shape == x.shape
+
+
+@pytest.mark.parametrize("groups", [0, -1, 3, 8])
+def test_channels_must_divide_into_the_groups(groups):
+    with pytest.raises(ShapeError, match=f"groupnorm: 4 channels do not divide into {groups} equal groups"):
+        ops.groupnorm_forward(np.ones((1, 4, 2, 2)), np.ones(4), np.ones(4), groups=groups)
+
+
+def test_flattened_pixels_are_in_order(engine):
+    """Channel by channel, row by row: what a row of weights of an affine layer above means."""
+    x = np.arange(24.0).reshape(2, 3, 2, 2)
+    out, _ = ops.flatten_forward(engine.array(x))
+    assert engine.numpy(out).tolist() == [list(range(12)), list(range(12, 24))]
+
+
+@pytest.mark.parametrize("shape", [(2, 0, 3), (0, 3, 4), (3,), (2, 5)])
+def test_flattening_anything(shape):
+    x = np.ones(shape)
+    out, cache = ops.flatten_forward(x)
+    assert out.shape == (shape[0], int(np.prod(shape[1:])))
+    assert ops.flatten_backward(out, cache).shape == shape
 
 
 def test_running_average_keeps_momentum_of_the_old_value():

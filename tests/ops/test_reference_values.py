@@ -6,6 +6,8 @@ import pytest
 from plaingrad import ops
 from plaingrad.insight import numeric_gradient, relative_error
 
+pytestmark = pytest.mark.usefixtures("definitions")
+
 
 def test_affine_forward():
     x = np.linspace(-0.1, 0.5, 2 * 120).reshape(2, 120)

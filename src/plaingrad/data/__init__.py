@@ -9,7 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from plaingrad.data.augmentation import (
-    AUGMENTATIONS,
     Augmentation,
     ColorJitter,
     Crop,
@@ -27,7 +26,6 @@ from plaingrad.data.splits import resolve_count
 from plaingrad.errors import DataError
 
 __all__ = [
-    "AUGMENTATIONS",
     "SOURCES",
     "Augmentation",
     "ColorJitter",

@@ -222,11 +222,3 @@ def _value_range(images: np.ndarray) -> tuple[float, float]:
 def _stored(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Floats as an array of `dtype`, rounded if that has only integers."""
     return (np.rint(values) if dtype.kind in "iu" else values).astype(dtype, copy=False)
-
-
-AUGMENTATIONS: dict[str, type[Transform]] = {
-    "flip": Flip,
-    "crop": Crop,
-    "cutout": Cutout,
-    "color-jitter": ColorJitter,
-}

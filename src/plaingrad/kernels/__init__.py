@@ -3,6 +3,6 @@
 Importing this package registers them all.  `plaingrad.plain()` switches them off.
 """
 
-from plaingrad.kernels import numpy_batchnorm, numpy_blocks, numpy_conv, numpy_pool
+from plaingrad.kernels import numpy_batchnorm, numpy_conv, numpy_gelu, numpy_pool
 
-__all__ = ["numpy_batchnorm", "numpy_blocks", "numpy_conv", "numpy_pool"]
+__all__ = ["numpy_batchnorm", "numpy_conv", "numpy_gelu", "numpy_pool"]

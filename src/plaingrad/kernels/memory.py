@@ -8,8 +8,11 @@ Array = np.ndarray
 
 
 def is_float(x: object) -> bool:
-    """Whether x is a plain NumPy array of floating-point numbers."""
-    return type(x) is np.ndarray and x.dtype.kind == "f"
+    """Whether x is a plain NumPy array of floating-point numbers, in single precision or better.
+
+    Half precision is left to the formulas: sums over a batch do not fit it.
+    """
+    return type(x) is np.ndarray and x.dtype.kind == "f" and x.dtype.itemsize >= 4
 
 
 def channels_last(x: Array) -> Array:

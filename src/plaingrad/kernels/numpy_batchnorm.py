@@ -14,15 +14,17 @@ from plaingrad.ops import BatchnormCache
 Array = np.ndarray
 
 _BLOCK = 32768  # elements of a block: a few blocks fit the second-level cache of a core
+_SMALL = 1 << 16  # elements: below, waking a thread costs more than it saves
 _WIDE = 1024  # NumPy adds a vector to rows of fewer elements slowly: several rows are then taken as one
 
 
 def _accepts(x: Any, gamma: Any, beta: Any, *, eps: float = 1e-5) -> bool:
-    return is_float(x) and x.dtype == gamma.dtype and is_channels_last(x)
+    return is_float(x) and is_channels_last(x) and x.dtype == gamma.dtype == beta.dtype
 
 
 def _accepts_backward(dout: Any, cache: BatchnormCache) -> bool:
-    return is_float(dout) and all(is_channels_last(a) for a in (dout, cache.xhat))
+    both = (dout, cache.xhat)
+    return dout.dtype == cache.xhat.dtype and all(is_float(a) and is_channels_last(a) for a in both)
 
 
 class _Rows:
@@ -60,7 +62,7 @@ def batchnorm_forward(
 ) -> tuple[Array, BatchnormCache]:
     """As `ops.batchnorm_forward`, in three passes: the mean, the variance, the result."""
     rows = _Rows(x.size // x.shape[1], x.shape[1])
-    size = x.dtype.type(x.size // x.shape[1])
+    size, small = x.dtype.type(x.size // x.shape[1]), x.size < _SMALL
     xhat, out = np.empty_like(x), np.empty_like(x)
     source, centred, target = rows.wide(x), rows.wide(xhat), rows.wide(out)
 
@@ -70,7 +72,7 @@ def batchnorm_forward(
         )
 
     wide = rows.repeated(gamma)
-    mean = rows.total(shared_out(add, rows.count)) / size
+    mean = rows.total(shared_out(add, rows.count, small=small)) / size
     wide_mean = rows.repeated(mean)
 
     def centre(start: int, stop: int) -> Array:
@@ -80,7 +82,7 @@ def batchnorm_forward(
             squares += np.einsum("rc,rc->c", own, own)
         return squares
 
-    variance = rows.total(shared_out(centre, rows.count)) / size
+    variance = rows.total(shared_out(centre, rows.count, small=small)) / size
     rstd = 1 / np.sqrt(variance + x.dtype.type(eps))
     wide_rstd, wide_beta = rows.repeated(rstd), rows.repeated(beta)
 
@@ -91,7 +93,7 @@ def batchnorm_forward(
             np.multiply(own, wide, out=target[block])
             target[block] += wide_beta
 
-    shared_out(finish, rows.count)
+    shared_out(finish, rows.count, small=small)
     return out, BatchnormCache(xhat, gamma, rstd, mean, variance)
 
 
@@ -99,7 +101,7 @@ def batchnorm_forward(
 def batchnorm_backward(dout: Array, cache: BatchnormCache) -> tuple[Array, Array, Array]:
     """As `ops.batchnorm_backward`, in two passes: the sums, and  dx = γ/σ (dout − dβ/M − x̂ · dγ/M)."""
     rows = _Rows(dout.size // dout.shape[1], dout.shape[1])
-    size = dout.dtype.type(dout.size // dout.shape[1])
+    size, small = dout.dtype.type(dout.size // dout.shape[1]), dout.size < _SMALL
     dx = np.empty_like(dout)
     upstream, xhat, target = rows.wide(dout), rows.wide(cache.xhat), rows.wide(dx)
 
@@ -110,7 +112,7 @@ def batchnorm_backward(dout: Array, cache: BatchnormCache) -> tuple[Array, Array
             sums[1] += np.einsum("rc,rc->c", upstream[block], xhat[block])
         return sums
 
-    sums = shared_out(add, rows.count)
+    sums = shared_out(add, rows.count, small=small)
     dbeta, dgamma = (rows.total([own[i] for own in sums]) for i in (0, 1))
     share, slope = rows.repeated(dbeta / size), rows.repeated(dgamma / size)
     scale = rows.repeated(cache.gamma * cache.rstd)
@@ -122,5 +124,5 @@ def batchnorm_backward(dout: Array, cache: BatchnormCache) -> tuple[Array, Array
             np.subtract(upstream[block], own, out=own)
             own *= scale
 
-    shared_out(finish, rows.count)
+    shared_out(finish, rows.count, small=small)
     return dx, dgamma, dbeta

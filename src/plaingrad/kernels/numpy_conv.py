@@ -12,7 +12,7 @@ import numpy as np
 
 from plaingrad import ops
 from plaingrad.kernels.memory import channels_first, channels_last, is_float
-from plaingrad.kernels.threads import shared_out
+from plaingrad.kernels.threads import one_blas_thread, shared_out
 from plaingrad.ops import Conv2dCache, Window
 
 Array = np.ndarray
@@ -24,11 +24,12 @@ _SMALL = 4_000_000
 
 
 def _accepts(x: Any, w: Any, b: Any = None, *, groups: int = 1, **window: Any) -> bool:
-    return groups == 1 and is_float(x) and is_float(w) and x.dtype == w.dtype
+    given = (x, w) if b is None else (x, w, b)
+    return groups == 1 and all(is_float(array) and array.dtype == x.dtype for array in given)
 
 
 def _accepts_backward(dout: Any, cache: Conv2dCache, **needs: Any) -> bool:
-    return is_float(dout) and _accepts(cache.x, cache.w, groups=cache.groups)
+    return _accepts(cache.x, cache.w, dout, groups=cache.groups)
 
 
 @ops.conv2d_forward.kernel(_accepts)
@@ -56,7 +57,7 @@ def conv2d_backward(
 ) -> tuple[Array | None, Array, Array]:
     """As `ops.conv2d_backward`."""
     x, w, window, _ = cache
-    d = np.ascontiguousarray(channels_last(dout), dtype=x.dtype)
+    d = np.ascontiguousarray(channels_last(dout))
     images = channels_last(x)
     dw, db = _filter_gradients(d, images, w.shape, window)
     dx = None
@@ -105,10 +106,6 @@ def _at_once(row_bytes: int, rows_per_image: int, count: int) -> int:
     return max(1, min(count, _PATCHES // max(row_bytes * rows_per_image, 1)))
 
 
-def _threads(work: int) -> int | None:
-    return 1 if work < _SMALL else None
-
-
 def _correlate(images: Array, filters: Array, b: Array | None, window: Window, out: Array) -> None:
     """out (N, Ho, Wo, F) = images (N, H, W, C) correlated with filters (kh, kw, C, F), plus b."""
     count, ho, wo, units = out.shape
@@ -125,7 +122,8 @@ def _correlate(images: Array, filters: Array, b: Array | None, window: Window, o
             if b is not None:
                 target += b
 
-    shared_out(work, count, threads=_threads(out.size * matrix.shape[0]))
+    with one_blas_thread():
+        shared_out(work, count, small=out.size * matrix.shape[0] < _SMALL)
 
 
 def _filter_gradients(d: Array, images: Array, shape: tuple[int, ...], window: Window) -> tuple[Array, Array]:
@@ -147,7 +145,8 @@ def _filter_gradients(d: Array, images: Array, shape: tuple[int, ...], window: W
             db += ones[: len(upstream)] @ upstream
         return dw, db
 
-    parts = shared_out(work, count, threads=_threads(d.size * cells))
+    with one_blas_thread():
+        parts = shared_out(work, count, small=d.size * cells < _SMALL)
     dw, db = (np.sum(own, axis=0) for own in zip(*parts, strict=True))
     kh, kw = window.size
     return np.ascontiguousarray(dw.reshape(kh, kw, shape[1], units).transpose(3, 2, 0, 1)), db
@@ -176,4 +175,5 @@ def _fold_product(d: Array, filters: Array, window: Window, dx: Array) -> None:
                     own[:, rows, columns] += patches[:, :, :, i, j]
             dx[first:last] = own[:, ph : ph + height, pw : pw + width]
 
-    shared_out(work, count, threads=_threads(d.size * matrix.shape[1]))
+    with one_blas_thread():
+        shared_out(work, count, small=d.size * matrix.shape[1] < _SMALL)

@@ -1,4 +1,8 @@
-"""Max-pooling on NumPy arrays: one pass over the image for each cell of the window, no patches cut out."""
+"""Max-pooling on NumPy arrays: one pass over the image for each cell of the window, no patches cut out.
+
+A window that holds NaN gives NaN, as by the formula, but which of its cells counts as the winner is not
+the same.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +45,7 @@ def max_pool2d_forward(
 ) -> tuple[Array, MaxPoolCache]:
     """As `ops.max_pool2d_forward`."""
     moved = ops.pool_window(window, stride, padding, "max_pool2d")
-    image = (x.shape[2], x.shape[3])
+    image = tuple(x.shape[2:])
     first, *others = _cells(x, moved, moved.steps(image, what="max_pool2d"))
     out = np.empty_like(first)
     winner = np.zeros_like(out, dtype=np.uint8 if len(others) < 256 else np.int64)
@@ -54,7 +58,7 @@ def max_pool2d_forward(
             np.copyto(number, which, where=cell > best)
             np.maximum(best, cell, out=best)
 
-    shared_out(work, len(x), threads=1 if x.size < _SMALL else None)
+    shared_out(work, len(x), small=x.size < _SMALL)
     return out, MaxPoolCache(winner, moved, image)
 
 
@@ -78,5 +82,5 @@ def max_pool2d_backward(dout: Array, cache: MaxPoolCache) -> Array:
             else:
                 cells[start:stop] += dout[start:stop] * won
 
-    shared_out(work, count, threads=1 if dx.size < _SMALL else None)
+    shared_out(work, count, small=dx.size < _SMALL)
     return dx

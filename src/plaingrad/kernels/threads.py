@@ -6,45 +6,89 @@ NumPy lets go of the interpreter while it copies, adds and multiplies, so plain 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextvars import copy_context
 from functools import cache
 from typing import Any
 
 from plaingrad.machine import processors
 
+# So many parts, whatever the number of processors: sums over parts are then the same on every machine.
+_PARTS = 16
 
-def shared_out(work: Callable[[int, int], Any], count: int, *, threads: int | None = None) -> list[Any]:
+
+def shared_out(work: Callable[[int, int], Any], count: int, *, small: bool = False) -> list[Any]:
     """[work(0, a), work(a, b), ..., work(z, count)], in order, on as many threads as there are processors.
 
-    The matrix products inside have one thread each: the threads of the BLAS library and ours would
-    otherwise fight for the processors, and products too small for our threads are too small for its.
+    The parts are as many, and as large, on every machine; a thread that is done with one takes the next.
+    `small` work is one part, on the thread that asks.
     """
-    threads = min(threads or processors(), count)
-    with _one_blas_thread():
-        if threads <= 1:
-            return [work(0, count)]
-        ends = [count * i // threads for i in range(threads + 1)]
-        others = [_pool(os.getpid()).submit(work, *ends[i : i + 2]) for i in range(1, threads)]
-        try:
-            own = work(*ends[:2])
-        finally:  # no thread may still be writing when we return
-            results = [future.result() for future in others]
-        return [own, *results]
+    parts = 1 if small else max(1, min(_PARTS, count))
+    ends = [count * i // parts for i in range(parts + 1)]
+    results: list[Any] = [None] * parts
+    todo = itertools.count()  # next() on it is one step that no other thread interrupts
+
+    def take_parts() -> None:
+        while (i := next(todo)) < parts:
+            results[i] = work(*ends[i : i + 2])
+
+    others = min(processors(), parts) - 1
+    # np.errstate holds within a context: the caller's, here as if there were no other threads.
+    helping = [_pool(os.getpid()).submit(copy_context().run, take_parts) for _ in range(others)]
+    try:
+        take_parts()
+    finally:  # no thread may still be writing when we return
+        wait(helping)
+    for future in helping:
+        future.result()
+    return results
 
 
 @contextlib.contextmanager
-def _one_blas_thread() -> Iterator[None]:
-    before = [(library, library.get_num_threads()) for library in _blas_libraries()]
-    changed = [(library, threads) for library, threads in before if threads != 1]
-    for library, _ in changed:
-        library.set_num_threads(1)
+def one_blas_thread() -> Iterator[None]:
+    """Within the `with` block matrix products have one thread each.
+
+    Inside `shared_out` the threads of the BLAS library and ours would otherwise fight for the processors,
+    and products too small for our threads are too small for its.
+    """
+    _limit.enter()
     try:
         yield
     finally:
-        for library, threads in changed:
-            library.set_num_threads(threads)
+        _limit.leave()
+
+
+class _Limit:
+    """Counts how many want one thread: the first of them limits the library, the last sets it free."""
+
+    def __init__(self) -> None:
+        self.lock, self.depth, self.before = threading.Lock(), 0, []
+
+    def enter(self) -> None:
+        with self.lock:
+            self.depth += 1
+            if self.depth == 1:
+                self.before = [(library, library.get_num_threads()) for library in _blas_libraries()]
+                self._set([(library, 1) for library, _ in self.before])
+
+    def leave(self) -> None:
+        with self.lock:
+            self.depth -= 1
+            if not self.depth:
+                self._set(self.before)
+
+    @staticmethod
+    def _set(wanted: list[tuple[Any, int]]) -> None:
+        for library, threads in wanted:
+            if library.get_num_threads() != threads:
+                library.set_num_threads(threads)
+
+
+_limit = _Limit()
 
 
 @cache

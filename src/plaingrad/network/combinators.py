@@ -36,6 +36,10 @@ class Sequential(Combinator):
         """The index of the first layer with parameters: nothing below it needs a gradient of its own."""
         return next((i for i, layer in enumerate(self.layers) if layer.has_parameters), len(self.layers))
 
+    def children(self) -> tuple[Layer, ...]:
+        """The layers."""
+        return self.layers
+
     def named(self, new_name: Callable[[str], str]) -> Self:
         """Name this and every layer inside."""
         return Sequential(
@@ -84,6 +88,10 @@ class Residual(Combinator):
     def has_parameters(self) -> bool:  # type: ignore[override]
         """Whether body or shortcut has parameters."""
         return self.body.has_parameters or (self.shortcut is not None and self.shortcut.has_parameters)
+
+    def children(self) -> tuple[Layer, ...]:
+        """The body, and the shortcut if there is one."""
+        return (self.body, self.shortcut) if self.shortcut else (self.body,)
 
     def named(self, new_name: Callable[[str], str]) -> Self:
         """Name this, the body and the shortcut."""
@@ -151,6 +159,10 @@ class Branch(Combinator):
     def has_parameters(self) -> bool:  # type: ignore[override]
         """Whether any path has parameters."""
         return any(path.has_parameters for path in self.paths)
+
+    def children(self) -> tuple[Layer, ...]:
+        """The paths."""
+        return self.paths
 
     def named(self, new_name: Callable[[str], str]) -> Self:
         """Name this and every path."""

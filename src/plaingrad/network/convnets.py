@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from plaingrad.errors import ShapeError
+from plaingrad.errors import RecipeError, ShapeError, require_count
 from plaingrad.network.combinators import Residual, Sequential
 from plaingrad.network.image_layers import Conv2d, GlobalAvgPool2d, MaxPool2d
 from plaingrad.network.initializers import He, Initializer, Normal
@@ -138,6 +138,8 @@ class VGG(Network):
         classes: int = 10,
         **settings: Any,
     ) -> None:
+        _require_some("VGG: widths", widths)
+        require_count("VGG: depth", depth, 1)
         layers: list[Layer] = []
         for width in widths:
             for _ in range(depth):
@@ -151,8 +153,8 @@ class ResNet(Network):
     """The residual network for small images: a convolution, three stages of blocks, a global mean, affine.
 
     depth: 6n + 2, for n blocks of two convolutions in each stage: 20, 32, 44, 56, ...  widths: of the
-    stages; the second and third begin by halving the image.  There the shortcut is a 1×1 convolution
-    with batch normalisation (the paper's option B).
+    stages, three for a network of that depth.  Each stage after the first begins by halving the image;
+    there the shortcut is a 1×1 convolution with batch normalisation (the paper's option B).
     Source: He, Zhang, Ren & Sun 2016, arXiv:1512.03385, section 4.2.
     """
 
@@ -165,11 +167,10 @@ class ResNet(Network):
         classes: int = 10,
         **settings: Any,
     ) -> None:
-        blocks, rest = divmod(depth - 2, 6)
+        _require_some("ResNet: widths", widths)
+        blocks, rest = divmod(depth - 2, 6) if isinstance(depth, int) else (0, 0)
         if blocks < 1 or rest:
-            raise ShapeError(f"ResNet: depth must be 6n + 2, such as 20, 32 or 44, got {depth}")
-        if not widths:
-            raise ShapeError("ResNet: widths must hold at least one number of filters, got none")
+            raise ShapeError(f"ResNet: depth must be 6n + 2, such as 20, 32 or 44, got {depth!r}")
         layers: list[Layer] = [_same(widths[0]), BatchNorm(), ReLU()]
         for stage, width in enumerate(widths):
             for block in range(blocks):
@@ -196,11 +197,17 @@ class FastNet(Network):
         classes: int = 10,
         **settings: Any,
     ) -> None:
+        _require_some("FastNet: widths", widths)
         layers: list[Layer] = [Conv2d(stem, 2), GELU()]
         for width in widths:
             layers += [_same(width), MaxPool2d(2), BatchNorm(), GELU(), _same(width), BatchNorm(), GELU()]
         layers += [MaxPool2d(3), Flatten(), Affine(classes)]
         super().__init__(Sequential(*layers), input_shape, **settings)
+
+
+def _require_some(name: str, widths: Sequence[int]) -> None:
+    if not isinstance(widths, Sequence) or not widths:
+        raise RecipeError(f"{name} must be a list of whole numbers, at least one, got {widths!r}")
 
 
 def _same(filters: int, *, stride: int = 1) -> Conv2d:

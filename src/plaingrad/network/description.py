@@ -8,7 +8,8 @@ of such lists in `paths`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from typing import Any
 
@@ -65,8 +66,19 @@ COMBINATORS = {
 }
 INITIALIZERS: dict[str, Initializer] = {"he": He(), "uniform": Uniform(), "xavier": Xavier()}
 
+# What a field of a layer may be, for the types that its class does not look at itself.
+_TYPES: dict[Any, tuple[Callable[[Any], bool], str]] = {
+    "bool": (lambda value: isinstance(value, bool), "true or false"),
+    "float": (
+        lambda value: isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value),
+        "a finite number",
+    ),
+    "str": (lambda value: isinstance(value, str), "text"),
+}
+
 # The number of units that stands for the number of classes, which the data knows.
 CLASSES = "classes"
+_MOST_REPEATS = 1000
 
 
 def described(layers: Any, classes: int, where: str = "layers") -> Sequential:
@@ -95,9 +107,11 @@ def _layer(given: Any, classes: int, where: str) -> Layer:
         raise RecipeError(f"{where}: there is no layer {kind!r}; {suggestion(kind, [*KINDS, *COMBINATORS])}")
     layer = KINDS[kind]
     _require_known(values, [f.name for f in fields(layer)], kind, where)
-    for f in fields(layer):  # a frozen dataclass takes what it is given; TOML tells true from 1
-        if f.name in values and type(f.default) in (bool, float, str):
-            _require_type(values[f.name], type(f.default), f"{where}.{f.name}")
+    for f in fields(layer):  # a dataclass takes what it is given; TOML tells true from 1
+        if f.name in values and f.type in _TYPES:
+            fits, what = _TYPES[f.type]
+            if not fits(values[f.name]):
+                raise RecipeError(f"{where}.{f.name} must be {what}, got {values[f.name]!r}")
     if values.get("units") == CLASSES:
         values["units"] = classes
     if "weight_init" in values:
@@ -132,6 +146,8 @@ def _combined(kind: str, values: dict[str, Any], classes: int, where: str) -> La
             raise error if isinstance(error, RecipeError) else RecipeError(f"{where}: {error}") from None
     times = values.get("times", 1)
     require_count(f"{where}.times", times, 1)
+    if times > _MOST_REPEATS:
+        raise RecipeError(f"{where}.times must be at most {_MOST_REPEATS}, got {times}")
     once = described(values.get("layers"), classes, f"{where}.layers")
     return Sequential(*[once] * times) if kind == "repeat" else once
 
@@ -142,17 +158,6 @@ def _require_known(values: Mapping[str, Any], known: Sequence[str], kind: str, w
         raise RecipeError(f"{where}.{unknown}: {kind} has no such field; {suggestion(unknown, known)}")
 
 
-def _require_type(value: Any, kind: type, where: str) -> None:
-    words = {bool: "true or false", float: "a number", str: "text"}
-    fits = (
-        isinstance(value, int | float) and not isinstance(value, bool)
-        if kind is float
-        else type(value) is kind
-    )
-    if not fits:
-        raise RecipeError(f"{where} must be {words[kind]}, got {value!r}")
-
-
 def _is_required(field: Field[Any]) -> bool:
     return field.default is MISSING and field.default_factory is MISSING
 
@@ -160,7 +165,7 @@ def _is_required(field: Field[Any]) -> bool:
 def _initializer(given: Any, where: str) -> Initializer:
     if isinstance(given, str) and given in INITIALIZERS:
         return INITIALIZERS[given]
-    if isinstance(given, int | float) and not isinstance(given, bool) and given >= 0:
+    if isinstance(given, int | float) and not isinstance(given, bool) and 0 <= given < math.inf:
         return Normal(given)
     raise RecipeError(
         f"{where} must be one of {', '.join(INITIALIZERS)}, or the standard deviation of a normal, got {given!r}"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from plaingrad import ops
-from plaingrad.errors import ShapeError
+from plaingrad.errors import ShapeError, check_ranges
 from plaingrad.network.initializers import Draws, He, Initializer
 from plaingrad.network.layer import Array, Arrays, Layer, Pass, Shape
 from plaingrad.ops import Window
@@ -53,8 +53,8 @@ class Conv2d(Layer):
     def __post_init__(self) -> None:
         for name in ("filters", "groups"):
             count = getattr(self, name)
-            if not isinstance(count, int | np.integer) or count < 1:
-                raise ShapeError(f"{_called(self)}: {name} must be a whole number, 1 or more, got {count}")
+            if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
+                raise ShapeError(f"{_called(self)}: {name} must be a whole number, 1 or more, got {count!r}")
         if self.filters % self.groups:
             raise ShapeError(
                 f"{_called(self)}: {self.filters} filters do not divide into {self.groups} groups"
@@ -179,6 +179,7 @@ class GroupNorm(Layer):
     def __post_init__(self) -> None:
         if not isinstance(self.groups, int | np.integer) or self.groups < 1:
             raise ShapeError(f"{_called(self)}: groups must be a whole number, 1 or more, got {self.groups}")
+        check_ranges(self, not_negative=("eps",))
 
     def output_shape(self, shape: Shape) -> Shape:
         """Unchanged."""

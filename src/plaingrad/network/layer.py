@@ -36,7 +36,7 @@ class Layer(ABC):
 
     @property
     def kind(self) -> str:
-        """The name of this sort of layer in messages and recipes, such as "batchnorm" or, for Conv2d, "conv"."""
+        """What layers of this sort are called unless you name them: "batchnorm1", or "conv1" for Conv2d."""
         return type(self).__name__.lower().removesuffix("2d")
 
     @abstractmethod
@@ -66,6 +66,10 @@ class Layer(ABC):
     def multiply_adds(self, shape: Shape) -> int:
         """Multiplications with an addition, per sample, in the forward pass."""
         return 0
+
+    def children(self) -> tuple[Layer, ...]:
+        """The layers that this one is made of; none, unless it is a combinator."""
+        return ()
 
     def leaves(self, shape: Shape) -> Iterator[tuple[Layer, Shape]]:
         """Every layer that is not a combinator, in order, with the shape of its input."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from plaingrad import ops
-from plaingrad.errors import ShapeError
+from plaingrad.errors import ShapeError, check_ranges
 from plaingrad.network.initializers import Draws, He, Initializer
 from plaingrad.network.layer import Array, Arrays, Layer, Pass, Shape
 
@@ -35,9 +35,10 @@ class Affine(Layer):
     has_parameters = True
 
     def __post_init__(self) -> None:
-        if not isinstance(self.units, int | np.integer) or self.units < 1:
+        whole = isinstance(self.units, int | np.integer) and not isinstance(self.units, bool)
+        if not whole or self.units < 1:
             raise ShapeError(
-                f"{self.name or self.kind} needs a whole number of units, at least one, got {self.units}"
+                f"{self.name or self.kind} needs a whole number of units, at least one, got {self.units!r}"
             )
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -247,6 +248,9 @@ class BatchNorm(Layer):
     decayed = ()
     has_parameters = True
 
+    def __post_init__(self) -> None:
+        check_ranges(self, below_one=("momentum",), not_negative=("eps",))
+
     def output_shape(self, shape: Shape) -> Shape:
         """Unchanged."""
         if len(shape) not in (1, 3):
@@ -292,6 +296,9 @@ class LayerNorm(Layer):
 
     decayed = ()
     has_parameters = True
+
+    def __post_init__(self) -> None:
+        check_ranges(self, not_negative=("eps",))
 
     def output_shape(self, shape: Shape) -> Shape:
         """Unchanged."""

@@ -56,7 +56,7 @@ class Network:
             raise TypeError(f"dtype must be a floating type such as numpy.float32, got {dtype!r}")
         if not 0 <= reg < np.inf:
             raise ValueError(f"reg must be 0 or more, got {reg}")
-        self.layers = layers.named(_Namer())
+        self.layers = layers.named(_Namer(_chosen_names(layers)))
         self.objective = objective or SoftmaxCrossEntropy()
         self.reg, self.seed, self.step = reg, seed, 0
         self.output_shape = self.layers.output_shape(self.input_shape)
@@ -216,11 +216,31 @@ class Network:
 
 
 class _Namer(Counter[str]):
-    """Names layers by kind and number: affine1, relu1, affine2, ..."""
+    """Names layers by kind and number, affine1, relu1, affine2, ..., passing over the names that are `taken`."""
+
+    def __init__(self, taken: set[str]) -> None:
+        super().__init__()
+        self.taken = taken
 
     def __call__(self, kind: str) -> str:
-        self[kind] += 1
-        return f"{kind}{self[kind]}"
+        while True:
+            self[kind] += 1
+            if (name := f"{kind}{self[kind]}") not in self.taken:
+                return name
+
+
+def _chosen_names(layers: Layer) -> set[str]:
+    """The names that were chosen for layers, however deep inside they are."""
+    names: set[str] = set()
+
+    def visit(layer: Layer) -> None:
+        if layer.name:
+            names.add(layer.name)
+        for child in layer.children():
+            visit(child)
+
+    visit(layers)
+    return names
 
 
 def _check_shared(layer: Layer, shape: Shape, other: Layer, other_shape: Shape) -> None:

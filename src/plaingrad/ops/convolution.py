@@ -41,7 +41,8 @@ def conv2d_forward(
     of them sees its own share of the channels and makes its own share of the filters' outputs;
     groups = C is the depthwise convolution.
     One matrix product: filters as rows times patches as columns ("im2col").  Cached: x and w; the
-    patches, kh·kw times as large as x, are cut out anew in the backward pass.
+    patches, kh·kw times as large as x, are cut out anew in the backward pass.  The kernel that spares
+    that memory is for one group; with several, and on other engines, all patches are in memory at once.
     Source: LeCun et al. 1989; as matrix product, Chellapilla, Puri & Simard 2006.
     """
     window = conv_window(x, w, stride, padding, dilation, groups)
@@ -81,7 +82,15 @@ def conv2d_backward(
 def conv_window(
     x: Any, w: Any, stride: int | Pair, padding: int | Pair, dilation: int | Pair, groups: int
 ) -> Window:
-    """The window of a convolution.  Raises ShapeError unless channels and filters divide into the groups."""
+    """The window of a convolution.
+
+    Raises ShapeError unless x and w have four axes, and channels and filters divide into the groups.
+    """
+    if x.ndim != 4 or w.ndim != 4:
+        raise ShapeError(
+            f"conv2d: x must be (N, C, H, W) and w (filters, C / groups, height, width), got {tuple(x.shape)} "
+            f"and {tuple(w.shape)}"
+        )
     channels, filters = x.shape[1], w.shape[0]
     if groups < 1 or channels % groups or filters % groups or w.shape[1] != channels // groups:
         raise ShapeError(

@@ -29,7 +29,7 @@ def pool_window(window: int | Pair, stride: int | Pair | None, padding: int | Pa
 
     Raises ShapeError for a padding above half the window: a patch of nothing but padding has no maximum.
     """
-    made = Window.of(window, window if stride is None else stride, padding, what=what)
+    made = Window.of(window, window if stride is None else stride, padding, what=what, named="window")
     if any(2 * p > n for p, n in zip(made.padding, made.size, strict=True)):
         raise ShapeError(
             f"{what}: padding {made.padding} is more than half of the window {made.size}: pad less, or enlarge it"
@@ -48,7 +48,7 @@ def max_pool2d_forward(
     Cached: the winner's cell in each window; x is not needed again.
     """
     moved = pool_window(window, stride, padding, "max_pool2d")
-    (kh, kw), image = moved.size, (x.shape[2], x.shape[3])
+    (kh, kw), image = moved.size, tuple(x.shape[2:])
     ho, wo = moved.steps(image, what="max_pool2d")
     xp = namespace(x)
     patches = xp.reshape(unfold(x, moved, fill=-math.inf), (*x.shape[:2], kh * kw, ho, wo))
@@ -76,7 +76,7 @@ def avg_pool2d_forward(
     Cached: only the window and the image's size: a mean is linear, and its gradient needs no value.
     """
     moved = pool_window(window, stride, padding, "avg_pool2d")
-    image = (x.shape[2], x.shape[3])
+    image = tuple(x.shape[2:])
     moved.steps(image, what="avg_pool2d")
     return namespace(x).mean(unfold(x, moved), axis=(2, 3)), (moved, image)
 

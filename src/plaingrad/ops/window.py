@@ -39,13 +39,16 @@ class Window(NamedTuple):
         dilation: int | Pair = 1,
         *,
         what: str = "the window",
+        named: str = "size",
     ) -> Window:
-        """A window whose numbers may be given once for both directions; `what` names it in errors.
+        """A window whose numbers may be given once for both directions.
+
+        In errors `what` names it, and `named` its size.
 
         Raises ShapeError for a size, stride or dilation below 1, and for padding below 0.
         """
         return cls(
-            _pair(what, "size", size, 1),
+            _pair(what, named, size, 1),
             _pair(what, "stride", stride, 1),
             _pair(what, "padding", padding, 0),
             _pair(what, "dilation", dilation, 1),
@@ -62,6 +65,8 @@ class Window(NamedTuple):
 
         Raises ShapeError, which begins with `what`, if the window is larger than the padded image.
         """
+        if len(image) != 2:
+            raise ShapeError(f"{what}: images must be (N, C, H, W), got {image} in place of (H, W)")
         padded = tuple(n + 2 * p for n, p in zip(image, self.padding, strict=True))
         if self.span[0] > padded[0] or self.span[1] > padded[1]:
             raise ShapeError(
@@ -77,7 +82,8 @@ class Window(NamedTuple):
 
 def _pair(what: str, name: str, value: int | Pair, least: int) -> Pair:
     pair = tuple(value) if isinstance(value, tuple | list) else (value, value)
-    if len(pair) != 2 or not all(isinstance(n, int | np.integer) and n >= least for n in pair):
+    whole = [isinstance(n, int | np.integer) and not isinstance(n, bool) for n in pair]
+    if len(pair) != 2 or not all(whole) or min(pair) < least:
         raise ShapeError(
             f"{what}: {name} must be a whole number, {least} or more, or two of them, got {value!r}"
         )

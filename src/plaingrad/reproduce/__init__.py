@@ -18,6 +18,7 @@ EXPERIMENTS: dict[str, Experiment] = {
 
 def chosen(ids: Iterable[str]) -> list[Experiment]:
     """The experiments with these ids, all of them for none.  Raises RecipeError for one that does not exist."""
+    ids = list(ids)
     unknown = [id for id in ids if id not in EXPERIMENTS]
     if unknown:
         raise RecipeError(f"there is no experiment {unknown[0]!r}; {suggestion(unknown[0], EXPERIMENTS)}")
