@@ -87,11 +87,12 @@ def test_weight_grid_of_filters():
     from PIL import Image
 
     filters = np.zeros((4, 3, 2, 2))
-    filters[3, 0, 1, 0] = 1  # the last of a grid of 2 × 2: red, lower left
+    filters[3, 0, 1, 0] = 1  # the last of four in a row: red, lower left
     picture = np.asarray(Image.open(io.BytesIO(weight_grid(filters, (3, 8, 8)))))
-    scale = len(picture) // 5  # two tiles of 2 pixels, and one between them
-    np.testing.assert_array_equal(
-        np.argwhere(picture[scale // 2 :: scale, scale // 2 :: scale].any(-1)), [[4, 3]]
-    )
-    assert tuple(picture[-1, 3 * scale]) == (255, 0, 0)
+    scale = len(picture) // 24  # four tiles of 24 pixels, and gaps of one
+    assert picture.shape == (24 * scale, (4 * 24 + 3) * scale, 3)
+    rows, columns = np.nonzero(picture.any(axis=-1))
+    assert (rows.min(), rows.max()) == (12 * scale, 24 * scale - 1)
+    assert (columns.min(), columns.max()) == (3 * 25 * scale, (3 * 25 + 12) * scale - 1)
+    assert tuple(picture[-1, 3 * 25 * scale]) == (255, 0, 0)
     assert weight_grid(filters, (1, 8, 8)) is None

@@ -34,6 +34,9 @@ _STYLE: dict[Any, Any] = {
 }
 
 
+_TILE = 24  # pixels of a filter's picture, before the whole is enlarged
+
+
 def loss_curve(losses: Sequence[float], steps_per_epoch: float) -> bytes:
     """The loss of every step, and its running mean, against epochs; SVG."""
     with matplotlib.rc_context(_STYLE):
@@ -80,8 +83,11 @@ def weight_grid(weight: np.ndarray, input_shape: tuple[int, ...], *, most: int =
     """
     if len(input_shape) != 3 or input_shape[0] not in (1, 3):
         return None
+    columns = None
     if weight.ndim == 4 and weight.shape[1] == input_shape[0]:
-        units = weight[:most]
+        enlarged = max(1, _TILE // max(weight.shape[2:]))  # so that gaps between them are thin
+        units = weight[:most].repeat(enlarged, axis=2).repeat(enlarged, axis=3)
+        columns = min(len(units), 12)
     elif weight.ndim == 2 and weight.shape[0] == np.prod(input_shape):
         units = weight.T[:most].reshape(-1, *input_shape)
     else:
@@ -89,7 +95,7 @@ def weight_grid(weight: np.ndarray, input_shape: tuple[int, ...], *, most: int =
     from PIL import Image
 
     units = units.transpose(0, 2, 3, 1)
-    grid = tile_grid(units.astype(np.float64), ubound=255.0, padding=1)
+    grid = tile_grid(units.astype(np.float64), ubound=255.0, padding=1, columns=columns)
     picture = Image.fromarray(np.squeeze(grid.round().clip(0, 255).astype(np.uint8)))
     scale = max(1, 760 // picture.width)
     picture = picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
