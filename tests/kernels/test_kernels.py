@@ -22,7 +22,7 @@ from plaingrad.ops import Formula
 
 FORMULAS = [value for value in vars(ops).values() if isinstance(value, Formula) and value.kernels]
 KERNEL_CASES = [case for case in CASES if case.forward in FORMULAS or case.backward in FORMULAS]
-SMALL, LARGE = (4, 5), (300, 300)
+SMALL, LARGE = (4, 5), (260, 260)  # elementwise kernels leave fewer than 65,536 elements alone
 
 every_case = pytest.mark.parametrize("case", KERNEL_CASES, ids=str)
 
@@ -132,18 +132,14 @@ def test_every_kernel_accepts_some_row(formula):
     """Or else the tests of this file would say nothing about it."""
     ran = set()
     for case in KERNEL_CASES:
-        if formula not in (case.forward, case.backward):
-            continue
-        for size in (SMALL, LARGE):
-            for dtype in (np.float32, np.float64):
+        if formula in (case.forward, case.backward):
+            for size in (SMALL, LARGE):
                 for layout in LAYOUTS.values():
-                    inputs = tuple(map(layout, case.make(*size, dtype=dtype)))
-                    if formula is case.forward:
-                        ran |= set(accepting(formula, *inputs, **case.keywords))
-                    else:
-                        out, cache = case.run(inputs)
-                        ran |= set(accepting(formula, layout(upstream(out)), cache))
-    assert ran == {kernel for _, kernel in formula.kernels}
+                    inputs = tuple(map(layout, case.make(*size, dtype=np.float32)))
+                    ran |= set(accepting(case.forward, *inputs, **case.keywords))
+                    out, cache = case.run(inputs)
+                    ran |= set(accepting(case.backward, layout(upstream(out)), cache))
+    assert {kernel for _, kernel in formula.kernels} <= ran
 
 
 @pytest.mark.parametrize("side", ["forward", "backward"])
@@ -164,8 +160,11 @@ def test_a_wrong_kernel_is_caught(side, monkeypatch):
 
 @every_case
 @every_layout
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["small", "large"])
+@pytest.mark.parametrize(
+    ("size", "dtype"),
+    [(SMALL, np.float32), (SMALL, np.float64), (LARGE, np.float32)],
+    ids=["small-float32", "small-float64", "large-float32"],
+)
 def test_rows(case, size, dtype, layout):
     inputs = tuple(map(LAYOUTS[layout], case.make(*size, dtype=dtype)))
     out, _ = case.forward.formula(*inputs, **case.keywords)
@@ -183,16 +182,15 @@ def test_upstream_gradient_laid_out_otherwise(case):
 
 
 @every_case
-@every_layout
-def test_mixed_dtypes(case, layout):
+def test_mixed_dtypes(case):
     """A kernel that knows one dtype only leaves two of them to the formula."""
     single, double = (
-        tuple(map(LAYOUTS[layout], case.make(*LARGE, dtype=dtype))) for dtype in (np.float32, np.float64)
+        tuple(map(channels_last, case.make(*LARGE, dtype=dtype))) for dtype in (np.float32, np.float64)
     )
     for i in range(len(single)):
         assert_kernels_agree(case, (*single[:i], double[i], *single[i + 1 :]))
     out, _ = case.forward.formula(*single, **case.keywords)
-    assert_kernels_agree(case, single, LAYOUTS[layout](upstream(out).astype(np.float64)))
+    assert_kernels_agree(case, single, channels_last(upstream(out).astype(np.float64)))
 
 
 @every_case

@@ -42,6 +42,7 @@ ROWS = [
     UNEVEN,
     Conv2d(4, 2, stride=(1, 2), padding=1, dilation=(2, 1)),
     MaxPool2d(2),
+    MaxPool2d((3, 2), stride=(2, 1)),
     MaxPool2d((3, 2), stride=(2, 1), padding=(1, 0)),
     AvgPool2d((2, 3)),
     AvgPool2d(3, stride=2, padding=1),
@@ -344,6 +345,14 @@ class TestDropout2d:
 
     def test_evaluation_drops_nothing(self):
         assert (self.out(train=False) == 1).all()
+
+
+@pytest.mark.parametrize("layer", [MaxPool2d(2), MaxPool2d(2, stride=3, padding=1)], ids=repr)
+def test_of_equal_values_the_first_has_the_gradient(layer):
+    run = Pass({})
+    out, cache = run.forward(layer, np.ones((1, 1, 4, 4)))
+    dx = run.backward(layer, np.ones_like(out), cache)
+    np.testing.assert_array_equal(np.argwhere(dx[0, 0]), [(0, 0), (0, 2), (2, 0), (2, 2)])
 
 
 def test_global_average_is_the_mean_of_each_channel():
