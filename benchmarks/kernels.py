@@ -65,7 +65,6 @@ ROWS = (
     norm(128, 128, 8),
     plain("max_pool2d", 4, 6, 28, window=2),
     plain("max_pool2d", 128, 32, 32, window=2),
-    plain("relu", 128, 32, 32),
     plain("gelu", 128, 32, 32),
 )
 

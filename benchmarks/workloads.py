@@ -38,12 +38,12 @@ def _dense(id: str, title: str, hidden: tuple[int, ...], batch: int, rule: str) 
 _ALL = (
     _dense("W1", "two layers 3072-50-10, batch 200, SGD", (50,), 200, "sgd"),
     _dense("W2", "six affine layers 3072-100×5-10, batch 100, Adam", (100,) * 5, 100, "adam"),
-    Workload("W3", "LeNet, batch 4, momentum", "LeNet", {}, 4, "momentum", 1e-3),
-    Workload("W3'", "LeNet, batch 128, momentum", "LeNet", {}, 128, "momentum", 1e-3, 10),
-    Workload("W4", "four convolutions, batch 4, momentum", "FourConvNet", {}, 4, "momentum", 1e-3),
-    Workload("W4'", "four convolutions, batch 128, momentum", "FourConvNet", {}, 128, "momentum", 1e-3, 3),
-    Workload("W5", "VGG 32-64-128 with batch norm, batch 128, momentum", "VGG", {}, 128, "momentum", 1e-3, 2),
-    Workload("W6", "FastNet 64-256-256, batch 128, momentum", "FastNet", {}, 128, "momentum", 1e-3, 1),
+    Workload("W3", "LeNet, batch 4, momentum", "LeNet", {}, 4, "momentum", 1e-6),
+    Workload("W3'", "LeNet, batch 128, momentum", "LeNet", {}, 128, "momentum", 1e-6, 10),
+    Workload("W4", "four convolutions, batch 4, momentum", "FourConvNet", {}, 4, "momentum", 1e-6),
+    Workload("W4'", "four convolutions, batch 128, momentum", "FourConvNet", {}, 128, "momentum", 1e-6, 3),
+    Workload("W5", "VGG 32-64-128 with batch norm, batch 128, momentum", "VGG", {}, 128, "momentum", 1e-6, 2),
+    Workload("W6", "FastNet 64-256-256, batch 128, momentum", "FastNet", {}, 128, "momentum", 1e-6, 1),
 )
 WORKLOADS = {workload.id: workload for workload in _ALL}
 

@@ -96,6 +96,16 @@ def test_loss_and_gradients_agree_with_jax(layers, by_jax):
         np.testing.assert_allclose(gradient, expected_grads[name], rtol=1e-10, atol=1e-14, err_msg=name)
 
 
+def test_a_branch_at_the_bottom_whose_paths_differ_in_what_they_give():
+    """A path without parameters gives dx though nobody asks, one with parameters does not."""
+    for paths in ((ReLU(), Affine(4)), (Affine(4), ReLU())):
+        net = Network(Sequential(Branch(*paths, join="add"), Affine(2)), 4, dtype=np.float64)
+        X = np.random.default_rng(0).standard_normal((5, 4))
+        _, grads = net.loss(X, np.array([0, 1, 1, 0, 1]))
+        _, wanted, _ = net.loss_and_gradients(X, np.array([0, 1, 1, 0, 1]), needs_dx=True)
+        np.testing.assert_array_equal(grads.flat, wanted.flat)
+
+
 def test_a_name_that_was_chosen_is_given_to_no_other_layer():
     """Sharing is something one says: deep inside or later, a chosen name is passed over."""
     layers = Sequential(

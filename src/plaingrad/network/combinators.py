@@ -202,8 +202,9 @@ class Branch(Combinator):
             own = dout if self.join == "add" else dout[:, start : start + size, ...]
             start += size
             dpath = run.backward(path, own, path_cache, needs_dx=needs_dx)
-            dx = dpath if dx is None else dx + dpath
-        return dx if needs_dx else None
+            if needs_dx:  # a path may give its own even where nobody asks
+                dx = dpath if dx is None else dx + dpath
+        return dx
 
 
 def _require_layers(what: str, layers: tuple[Layer, ...]) -> None:
