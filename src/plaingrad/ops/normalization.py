@@ -156,7 +156,7 @@ def groupnorm_forward(
     x (N, D, H, W), its channels in `groups` equal parts; gamma, beta (D,), one for each channel.
     With one group it is layer normalisation over the whole image, with D groups instance normalisation.
     Cached: x̂ as (N, groups, D/groups · H · W), γ and 1/√(σ² + ε) as (N, groups, 1).
-    Source: Wu & He 2018, arXiv:1803.08494, eq. 1, 2, 6 and 7.
+    Source: Wu & He 2018, arXiv:1803.08494.
     """
     if groups < 1 or x.shape[1] % groups:
         raise ShapeError(f"groupnorm: {x.shape[1]} channels do not divide into {groups} equal groups")
