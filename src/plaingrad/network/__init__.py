@@ -4,18 +4,16 @@ from plaingrad.network.combinators import Branch, Residual, Sequential
 from plaingrad.network.convnets import VGG, FastNet, FourConvNet, LeNet, ResNet, ThreeLayerConvNet
 from plaingrad.network.description import described
 from plaingrad.network.flat import FlatDict
-from plaingrad.network.image_layers import AvgPool2d, Conv2d, GlobalAvgPool2d, GroupNorm, MaxPool2d
+from plaingrad.network.image_layers import AvgPool2d, Conv2d, GlobalAvgPool2d, MaxPool2d
 from plaingrad.network.initializers import He, Normal, Uniform, Xavier
 from plaingrad.network.layer import Layer, Pass
 from plaingrad.network.layers import (
     ELU,
     GELU,
     Affine,
-    BatchNorm,
     Dropout,
     Dropout2d,
     Flatten,
-    LayerNorm,
     LeakyReLU,
     LogSoftmax,
     ReLU,
@@ -25,6 +23,7 @@ from plaingrad.network.layers import (
     Tanh,
 )
 from plaingrad.network.network import Network
+from plaingrad.network.normalization_layers import BatchNorm, GroupNorm, LayerNorm
 from plaingrad.network.objectives import (
     Hinge,
     MeanSquaredError,

@@ -108,7 +108,7 @@ class Residual(Combinator):
         short = self.shortcut.output_shape(shape) if self.shortcut else shape
         if out != short:
             raise ShapeError(
-                f"{self.name or self.kind} adds its body's output {out} to its shortcut's {short}: make them "
+                f"{self.called} adds its body's output {out} to its shortcut's {short}: make them "
                 "equal, or give it a shortcut layer that changes the shape"
             )
         return out
@@ -178,9 +178,7 @@ class Branch(Combinator):
         comparable = shapes if self.join == "add" else [s[1:] for s in shapes]
         if len(set(comparable)) > 1:
             what = "add up" if self.join == "add" else "stand side by side"
-            raise ShapeError(
-                f"{self.name or self.kind}: paths with outputs {', '.join(map(str, shapes))} do not {what}"
-            )
+            raise ShapeError(f"{self.called}: paths with outputs {', '.join(map(str, shapes))} do not {what}")
         return shapes[0] if self.join == "add" else (sum(s[0] for s in shapes), *shapes[0][1:])
 
     def leaves(self, shape: Shape) -> Iterator[tuple[Layer, Shape]]:

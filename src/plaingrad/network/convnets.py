@@ -13,8 +13,9 @@ from plaingrad.network.combinators import Residual, Sequential
 from plaingrad.network.image_layers import Conv2d, GlobalAvgPool2d, MaxPool2d
 from plaingrad.network.initializers import He, Initializer, Normal
 from plaingrad.network.layer import Layer, Shape
-from plaingrad.network.layers import GELU, Affine, BatchNorm, Flatten, LogSoftmax, ReLU
+from plaingrad.network.layers import GELU, Affine, Flatten, LogSoftmax, ReLU
 from plaingrad.network.network import Network
+from plaingrad.network.normalization_layers import BatchNorm
 
 
 class LeNet(Network):

@@ -15,18 +15,16 @@ from typing import Any
 
 from plaingrad.errors import RecipeError, require_count, suggestion
 from plaingrad.network.combinators import Branch, Residual, Sequential
-from plaingrad.network.image_layers import AvgPool2d, Conv2d, GlobalAvgPool2d, GroupNorm, MaxPool2d
+from plaingrad.network.image_layers import AvgPool2d, Conv2d, GlobalAvgPool2d, MaxPool2d
 from plaingrad.network.initializers import He, Initializer, Normal, Uniform, Xavier
 from plaingrad.network.layer import Layer
 from plaingrad.network.layers import (
     ELU,
     GELU,
     Affine,
-    BatchNorm,
     Dropout,
     Dropout2d,
     Flatten,
-    LayerNorm,
     LeakyReLU,
     LogSoftmax,
     ReLU,
@@ -35,6 +33,7 @@ from plaingrad.network.layers import (
     SiLU,
     Tanh,
 )
+from plaingrad.network.normalization_layers import BatchNorm, GroupNorm, LayerNorm
 
 KINDS: dict[str, type[Layer]] = {
     "affine": Affine,

@@ -1,4 +1,4 @@
-"""The layers for images (C, H, W): convolution, pooling, and what normalises or drops whole channels."""
+"""The layers for images (C, H, W): convolution and pooling."""
 
 from __future__ import annotations
 
@@ -9,26 +9,12 @@ from typing import Any
 import numpy as np
 
 from plaingrad import ops
-from plaingrad.errors import ShapeError, check_ranges
+from plaingrad.errors import ShapeError
 from plaingrad.network.initializers import Draws, He, Initializer
-from plaingrad.network.layer import Array, Arrays, Layer, Pass, Shape
+from plaingrad.network.layer import Array, Arrays, Layer, Pass, Shape, require_image
 from plaingrad.ops import Window
 
 Size = int | tuple[int, int]
-
-
-def _image(layer: Layer, shape: Shape) -> Shape:
-    """The shape itself, for layers that take images."""
-    if len(shape) != 3:
-        raise ShapeError(
-            f"{layer.name or layer.kind} expects images (C, H, W), got samples of shape {shape}: "
-            "put it before Flatten(), or give the network images"
-        )
-    return shape
-
-
-def _called(layer: Layer) -> str:
-    return layer.name or layer.kind
 
 
 @dataclass(frozen=True)
@@ -54,24 +40,22 @@ class Conv2d(Layer):
         for name in ("filters", "groups"):
             count = getattr(self, name)
             if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
-                raise ShapeError(f"{_called(self)}: {name} must be a whole number, 1 or more, got {count!r}")
+                raise ShapeError(f"{self.called}: {name} must be a whole number, 1 or more, got {count!r}")
         if self.filters % self.groups:
-            raise ShapeError(
-                f"{_called(self)}: {self.filters} filters do not divide into {self.groups} groups"
-            )
+            raise ShapeError(f"{self.called}: {self.filters} filters do not divide into {self.groups} groups")
         _ = self.window
 
     @property
     def window(self) -> Window:
         """The window of the filters."""
-        return Window.of(self.size, self.stride, self.padding, self.dilation, what=_called(self))
+        return Window.of(self.size, self.stride, self.padding, self.dilation, what=self.called)
 
     def output_shape(self, shape: Shape) -> Shape:
         """(filters, Ho, Wo)."""
-        channels, height, width = _image(self, shape)
+        channels, height, width = require_image(self, shape)
         if channels % self.groups:
-            raise ShapeError(f"{_called(self)}: {channels} channels do not divide into {self.groups} groups")
-        return (self.filters, *self.window.steps((height, width), what=_called(self)))
+            raise ShapeError(f"{self.called}: {channels} channels do not divide into {self.groups} groups")
+        return (self.filters, *self.window.steps((height, width), what=self.called))
 
     def init(self, shape: Shape, rng: Draws) -> dict[str, np.ndarray]:
         """The weight from `weight_init`, the bias zero."""
@@ -121,12 +105,12 @@ class Pool2d(Layer):
     @property
     def moved(self) -> Window:
         """The window and how it moves."""
-        return ops.pool_window(self.window, self.stride, self.padding, _called(self))
+        return ops.pool_window(self.window, self.stride, self.padding, self.called)
 
     def output_shape(self, shape: Shape) -> Shape:
         """(C, Ho, Wo)."""
-        channels, height, width = _image(self, shape)
-        return (channels, *self.moved.steps((height, width), what=_called(self)))
+        channels, height, width = require_image(self, shape)
+        return (channels, *self.moved.steps((height, width), what=self.called))
 
     def forward(self, x: Array, params: Arrays, state: Arrays, run: Pass) -> tuple[Array, Any]:
         """The first of the pair."""
@@ -155,7 +139,7 @@ class GlobalAvgPool2d(Layer):
 
     def output_shape(self, shape: Shape) -> Shape:
         """(C,)."""
-        return _image(self, shape)[:1]
+        return require_image(self, shape)[:1]
 
     def forward(self, x: Array, params: Arrays, state: Arrays, run: Pass) -> tuple[Array, Any]:
         """As `ops.global_avg_pool2d_forward`."""
@@ -166,39 +150,4 @@ class GlobalAvgPool2d(Layer):
         return ops.global_avg_pool2d_backward(dout, cache) if needs_dx else None, {}
 
 
-@dataclass(frozen=True)
-class GroupNorm(Layer):
-    """Normalise each image over a group of channels at a time: weight γ and bias β (C,)."""
-
-    groups: int
-    eps: float = 1e-5
-
-    decayed = ()
-    has_parameters = True
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.groups, int | np.integer) or self.groups < 1:
-            raise ShapeError(f"{_called(self)}: groups must be a whole number, 1 or more, got {self.groups}")
-        check_ranges(self, not_negative=("eps",))
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """Unchanged."""
-        if _image(self, shape)[0] % self.groups:
-            raise ShapeError(f"{_called(self)}: {shape[0]} channels do not divide into {self.groups} groups")
-        return shape
-
-    def init(self, shape: Shape, rng: Draws) -> dict[str, np.ndarray]:
-        """γ = 1, β = 0."""
-        return {"weight": np.ones(shape[0]), "bias": np.zeros(shape[0])}
-
-    def forward(self, x: Array, params: Arrays, state: Arrays, run: Pass) -> tuple[Array, Any]:
-        """As `ops.groupnorm_forward`."""
-        return ops.groupnorm_forward(x, params["weight"], params["bias"], groups=self.groups, eps=self.eps)
-
-    def backward(self, dout: Array, cache: Any, *, needs_dx: bool) -> tuple[Array | None, dict[str, Array]]:
-        """As `ops.groupnorm_backward`."""
-        dx, dgamma, dbeta = ops.groupnorm_backward(dout, cache)
-        return dx, {"weight": dgamma, "bias": dbeta}
-
-
-__all__ = ["AvgPool2d", "Conv2d", "GlobalAvgPool2d", "GroupNorm", "MaxPool2d", "Pool2d", "Size"]
+__all__ = ["AvgPool2d", "Conv2d", "GlobalAvgPool2d", "MaxPool2d", "Pool2d", "Size"]

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from plaingrad.errors import ShapeError
 from plaingrad.network.initializers import Draws
 
 Array = Any
@@ -38,6 +39,11 @@ class Layer(ABC):
     def kind(self) -> str:
         """What layers of this sort are called unless you name them: "batchnorm1", or "conv1" for Conv2d."""
         return type(self).__name__.lower().removesuffix("2d")
+
+    @property
+    def called(self) -> str:
+        """What errors call this layer: its name, or its kind as long as it has none."""
+        return self.name or self.kind
 
     @abstractmethod
     def output_shape(self, shape: Shape) -> Shape:
@@ -78,6 +84,24 @@ class Layer(ABC):
     def named(self, new_name: Callable[[str], str]) -> Self:
         """This spec with a name, which `new_name(kind)` chooses if it has none."""
         return self if self.name else replace(self, name=new_name(self.kind))
+
+
+def require_features(layer: Layer, shape: Shape) -> int:
+    """The number of features of samples of `shape`, for layers that take rows of them; else ShapeError."""
+    if len(shape) != 1:
+        raise ShapeError(
+            f"{layer.called} expects rows of features, got samples of shape {shape}: put Flatten() before it"
+        )
+    return shape[0]
+
+
+def require_image(
+    layer: Layer, shape: Shape, advice: str = "put it before Flatten(), or give the network images"
+) -> Shape:
+    """The `shape` itself, (C, H, W), for layers that take images; else ShapeError, which gives the `advice`."""
+    if len(shape) != 3:
+        raise ShapeError(f"{layer.called} expects images (C, H, W), got samples of shape {shape}: {advice}")
+    return shape
 
 
 @dataclass(frozen=True)

@@ -9,19 +9,9 @@ from typing import Any
 import numpy as np
 
 from plaingrad import ops
-from plaingrad.errors import ShapeError, check_ranges
+from plaingrad.errors import ShapeError
 from plaingrad.network.initializers import Draws, He, Initializer
-from plaingrad.network.layer import Array, Arrays, Layer, Pass, Shape
-
-
-def _features(layer: Layer, shape: Shape) -> int:
-    """The number of features, for layers that take rows of them."""
-    if len(shape) != 1:
-        raise ShapeError(
-            f"{layer.name or layer.kind} expects rows of features, got samples of shape {shape}: "
-            "put Flatten() before it"
-        )
-    return shape[0]
+from plaingrad.network.layer import Array, Arrays, Layer, Pass, Shape, require_features, require_image
 
 
 @dataclass(frozen=True)
@@ -37,18 +27,16 @@ class Affine(Layer):
     def __post_init__(self) -> None:
         whole = isinstance(self.units, int | np.integer) and not isinstance(self.units, bool)
         if not whole or self.units < 1:
-            raise ShapeError(
-                f"{self.name or self.kind} needs a whole number of units, at least one, got {self.units!r}"
-            )
+            raise ShapeError(f"{self.called} needs a whole number of units, at least one, got {self.units!r}")
 
     def output_shape(self, shape: Shape) -> Shape:
         """(units,)."""
-        _features(self, shape)
+        require_features(self, shape)
         return (self.units,)
 
     def init(self, shape: Shape, rng: Draws) -> dict[str, np.ndarray]:
         """The weight from `weight_init`, the bias zero."""
-        features = _features(self, shape)
+        features = require_features(self, shape)
         weight = self.weight_init(rng, (features, self.units), features, self.units)
         return {"weight": weight, "bias": np.zeros(self.units)} if self.bias else {"weight": weight}
 
@@ -174,7 +162,7 @@ class LogSoftmax(Activation):
 
     def output_shape(self, shape: Shape) -> Shape:
         """Unchanged."""
-        _features(self, shape)
+        require_features(self, shape)
         return shape
 
 
@@ -201,7 +189,7 @@ class Dropout(Layer):
 
     def __post_init__(self) -> None:
         if not 0 <= self.rate < 1:
-            raise ValueError(f"{self.name or self.kind} needs a rate from 0 to below 1, got {self.rate}")
+            raise ValueError(f"{self.called} needs a rate from 0 to below 1, got {self.rate}")
 
     def output_shape(self, shape: Shape) -> Shape:
         """Unchanged."""
@@ -226,94 +214,4 @@ class Dropout2d(Dropout):
 
     def output_shape(self, shape: Shape) -> Shape:
         """Unchanged."""
-        if len(shape) != 3:
-            raise ShapeError(
-                f"{self.name or self.kind} expects images (C, H, W), got samples of shape {shape}: "
-                "use Dropout() for features"
-            )
-        return shape
-
-
-@dataclass(frozen=True)
-class BatchNorm(Layer):
-    """Normalise each feature over the batch: weight γ and bias β (D,); running mean and variance as state.
-
-    Of images (C, H, W) the channels are normalised, over the batch and all pixels.
-    `momentum` is the share of the old running statistics that a step keeps.
-    """
-
-    momentum: float = 0.9
-    eps: float = 1e-5
-
-    decayed = ()
-    has_parameters = True
-
-    def __post_init__(self) -> None:
-        check_ranges(self, below_one=("momentum",), not_negative=("eps",))
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """Unchanged."""
-        if len(shape) not in (1, 3):
-            raise ShapeError(
-                f"{self.name or self.kind} expects features (D,) or images (C, H, W), got samples of {shape}"
-            )
-        return shape
-
-    def init(self, shape: Shape, rng: Draws) -> dict[str, np.ndarray]:
-        """γ = 1, β = 0."""
-        return {"weight": np.ones(shape[0]), "bias": np.zeros(shape[0])}
-
-    def init_state(self, shape: Shape) -> dict[str, np.ndarray]:
-        """Mean 0, variance 1."""
-        return {"running_mean": np.zeros(shape[0]), "running_var": np.ones(shape[0])}
-
-    def forward(self, x: Array, params: Arrays, state: Arrays, run: Pass) -> tuple[Array, Any]:
-        """By the batch's statistics in training, by the running ones in evaluation."""
-        gamma, beta = params["weight"], params["bias"]
-        if run.train:
-            return ops.batchnorm_forward(x, gamma, beta, eps=self.eps)
-        mean, variance = state["running_mean"], state["running_var"]
-        return ops.batchnorm_eval_forward(x, gamma, beta, mean, variance, eps=self.eps)
-
-    def backward(self, dout: Array, cache: Any, *, needs_dx: bool) -> tuple[Array | None, dict[str, Array]]:
-        """The backward function that belongs to the forward one."""
-        in_training = isinstance(cache, ops.BatchnormCache)
-        backward = ops.batchnorm_backward if in_training else ops.batchnorm_eval_backward
-        dx, dgamma, dbeta = backward(dout, cache)
-        return dx, {"weight": dgamma, "bias": dbeta}
-
-    def next_state(self, state: Arrays, cache: ops.BatchnormCache) -> Arrays:
-        """The running averages, moved towards the batch's statistics."""
-        batch = {"running_mean": cache.mean, "running_var": cache.variance}
-        return {name: ops.running_average(state[name], batch[name], momentum=self.momentum) for name in batch}
-
-
-@dataclass(frozen=True)
-class LayerNorm(Layer):
-    """Normalise each sample over its features: weight γ and bias β (D,)."""
-
-    eps: float = 1e-5
-
-    decayed = ()
-    has_parameters = True
-
-    def __post_init__(self) -> None:
-        check_ranges(self, not_negative=("eps",))
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """Unchanged."""
-        _features(self, shape)
-        return shape
-
-    def init(self, shape: Shape, rng: Draws) -> dict[str, np.ndarray]:
-        """γ = 1, β = 0."""
-        return {"weight": np.ones(shape[0]), "bias": np.zeros(shape[0])}
-
-    def forward(self, x: Array, params: Arrays, state: Arrays, run: Pass) -> tuple[Array, Any]:
-        """As `ops.layernorm_forward`."""
-        return ops.layernorm_forward(x, params["weight"], params["bias"], eps=self.eps)
-
-    def backward(self, dout: Array, cache: Any, *, needs_dx: bool) -> tuple[Array | None, dict[str, Array]]:
-        """As `ops.layernorm_backward`."""
-        dx, dgamma, dbeta = ops.layernorm_backward(dout, cache)
-        return dx, {"weight": dgamma, "bias": dbeta}
+        return require_image(self, shape, "use Dropout() for features")

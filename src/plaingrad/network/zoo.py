@@ -14,10 +14,8 @@ from plaingrad.network.layers import (
     ELU,
     GELU,
     Affine,
-    BatchNorm,
     Dropout,
     Flatten,
-    LayerNorm,
     LeakyReLU,
     ReLU,
     Sigmoid,
@@ -25,6 +23,7 @@ from plaingrad.network.layers import (
     Tanh,
 )
 from plaingrad.network.network import Network
+from plaingrad.network.normalization_layers import BatchNorm, LayerNorm
 from plaingrad.network.objectives import Objective
 
 ACTIVATIONS: dict[str, type[Layer]] = {

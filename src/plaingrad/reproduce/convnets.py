@@ -14,7 +14,7 @@ import numpy as np
 
 from plaingrad.data import Dataset, load_data
 from plaingrad.errors import NonFiniteError
-from plaingrad.metrics import confusion_matrix, per_class_accuracy
+from plaingrad.evaluation import measure
 from plaingrad.network import FourConvNet, LeNet, NegativeLogLikelihood, Network, Uniform
 from plaingrad.optim import Adam, Momentum, Rule
 from plaingrad.reproduce.outcome import Experiment, Published
@@ -36,44 +36,36 @@ def _trained(network: Network, data: Dataset, seed: int, rule: Rule | None = Non
     return solver
 
 
-def _tested(solver: Solver) -> dict[str, Any]:
-    """Accuracy on the test set, overall and by class, and the running loss as the report prints it."""
-    test = solver.data.test
-    predicted = np.concatenate(
-        [solver.model.predict(test.batch(part)[0]) for part in np.array_split(np.arange(len(test)), 20)]  # type: ignore[attr-defined]
-    )
-    classes = solver.data.classes
-    by_class = per_class_accuracy(confusion_matrix(test.labels, predicted, len(classes)))
+def _tested(network: Network, data: Dataset, seed: int, rule: Rule | None = None) -> dict[str, Any]:
+    """Once trained: accuracy on the test set, overall and by class, and the running loss as the report prints it."""
+    losses = _trained(network, data, seed, rule).loss_history
+    measured = measure(network, data.test, data.classes)
     return {
-        "test accuracy": float((predicted == test.labels).mean()),
-        "loss of the first 1,000 steps": float(np.mean(solver.loss_history[:1000])),
-        "loss of the last 1,000 steps": float(np.mean(solver.loss_history[-1000:])),
-        **{name: float(value) for name, value in zip(classes, by_class, strict=True)},
+        "test accuracy": measured["accuracy"],
+        "loss of the first 1,000 steps": float(np.mean(losses[:1000])),
+        "loss of the last 1,000 steps": float(np.mean(losses[-1000:])),
+        **measured["per_class"],
     }
 
 
 def _training(build: Callable[[int], Network], rule: Rule | None = None) -> Measure:
-    def measure(data_dir: str | None, seed: int) -> dict[str, Any]:
-        return _tested(_trained(build(seed), cifar10(data_dir), seed, rule))
+    def experiment(data_dir: str | None, seed: int) -> dict[str, Any]:
+        return _tested(build(seed), cifar10(data_dir), seed, rule)
 
-    return measure
+    return experiment
 
 
 def _s3b(data_dir: str | None, seed: int) -> dict[str, Any]:
     return {
         f"test accuracy, {name} weights": _tested(
-            _trained(
-                FourConvNet(shared=name == "shared", weight_init=Uniform(), seed=seed),
-                cifar10(data_dir),
-                seed,
-            )
+            FourConvNet(shared=name == "shared", weight_init=Uniform(), seed=seed), cifar10(data_dir), seed
         )["test accuracy"]
         for name in ("shared", "separate")
     }
 
 
 def _s3d(data_dir: str | None, seed: int) -> dict[str, Any]:
-    return _tested(_trained(_lenet()(seed), cifar10(data_dir).doubled(), seed))
+    return _tested(_lenet()(seed), cifar10(data_dir).doubled(), seed)
 
 
 def _s3f(data_dir: str | None, seed: int) -> dict[str, Any]:
