@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from case import Array, Case, Inputs, spread
-from image_cases import IMAGE_CASES
+from image_cases import IMAGE_CASES, JAX_ACTIVATIONS, TORCH_ACTIVATIONS
 
 __all__ = ["CASES", "Case"]
 
@@ -88,6 +88,20 @@ CASES = [
         lambda x, w, b: jnp.einsum("nd,dm->nm", x, w) + b,
         torch=lambda F, x, w, b: F.linear(x, w.T, b),
     ),
+    Case(
+        "affine_relu",
+        lambda rng, n, d: (spread(rng, n, d), rng.standard_normal((d, 3)), rng.standard_normal(3)),
+        lambda x, w, b: jax.nn.relu(jnp.einsum("nd,dm->nm", x, w) + b),
+        torch=lambda F, x, w, b: F.relu(F.linear(x, w.T, b)),
+    ),
+    Case(
+        "affine_relu",
+        lambda rng, n, d: (spread(rng, n, d), rng.standard_normal((d, 3))),
+        lambda x, w: jax.nn.relu(jnp.einsum("nd,dm->nm", x, w)),
+        torch=lambda F, x, w: F.relu(F.linear(x, w.T)),
+        omitted=1,
+        variant="no-bias",
+    ),
     Case("relu", features, jax.nn.relu, torch=lambda F, x: F.relu(x)),
     Case(
         "leaky_relu",
@@ -115,6 +129,19 @@ CASES = [
         batchnorm_by_jax,
         {"eps": 1e-3},
         torch=lambda F, x, g, b, eps: F.batch_norm(x, None, None, g, b, training=True, eps=eps),
+    ),
+    *(
+        Case(
+            "batchnorm_activation",
+            normalizer,
+            lambda x, g, b, eps, activation: JAX_ACTIVATIONS[activation](batchnorm_by_jax(x, g, b, eps=eps)),
+            {"eps": 1e-3, "activation": activation},
+            torch=lambda F, x, g, b, eps, activation: TORCH_ACTIVATIONS[activation](
+                F, F.batch_norm(x, None, None, g, b, training=True, eps=eps)
+            ),
+            variant=activation,
+        )
+        for activation in JAX_ACTIVATIONS
     ),
     Case(
         "batchnorm_eval",

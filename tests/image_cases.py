@@ -96,6 +96,26 @@ CONVOLUTION = [
 ]
 
 
+def conv2d_relu(variant: str, inputs: Make, *, bias: bool = True, **keywords: Any) -> Case:
+    return Case(
+        "conv2d_relu",
+        inputs,
+        lambda *inputs, **keywords: jax.nn.relu(conv2d_by_jax(*inputs, **keywords)),
+        keywords,
+        torch=lambda F, x, w, b=None, **keywords: F.relu(F.conv2d(x, w, b, **keywords)),
+        omitted=0 if bias else 1,
+        variant=variant,
+    )
+
+
+CONVOLUTION_AND_RELU = [
+    conv2d_relu("", filtered((4, 5), (3, 2))),
+    conv2d_relu("stride-padding", filtered((5, 6), (3, 3)), stride=2, padding=1),
+    conv2d_relu("groups", filtered((4, 4), (2, 3), groups=2), padding=1, groups=2),
+    conv2d_relu("no-bias", filtered((5, 3), (3, 3), bias=False), bias=False, padding=1),
+]
+
+
 # Pooling
 
 
@@ -203,6 +223,10 @@ def dropped_channels(x: Any, *, rate: float, seed: int) -> Any:
     )
 
 
+JAX_ACTIVATIONS = {"relu": jax.nn.relu, "gelu": jax.nn.gelu}
+TORCH_ACTIVATIONS = {"relu": lambda F, x: F.relu(x), "gelu": lambda F, x: F.gelu(x, approximate="tanh")}
+
+
 OTHERS = [
     Case(
         "batchnorm",
@@ -211,6 +235,19 @@ OTHERS = [
         {"eps": 1e-3},
         torch=lambda F, x, g, b, eps: F.batch_norm(x, None, None, g, b, training=True, eps=eps),
         variant="spatial",
+    ),
+    *(
+        Case(
+            "batchnorm_activation",
+            spatial,
+            lambda x, g, b, eps, activation: JAX_ACTIVATIONS[activation](batchnorm_by_jax(x, g, b, eps=eps)),
+            {"eps": 1e-3, "activation": activation},
+            torch=lambda F, x, g, b, eps, activation: TORCH_ACTIVATIONS[activation](
+                F, F.batch_norm(x, None, None, g, b, training=True, eps=eps)
+            ),
+            variant=f"spatial-{activation}",
+        )
+        for activation in JAX_ACTIVATIONS
     ),
     Case(
         "batchnorm_eval",
@@ -243,4 +280,4 @@ OTHERS = [
     ),
 ]
 
-IMAGE_CASES = [*CONVOLUTION, *POOLING, *OTHERS]
+IMAGE_CASES = [*CONVOLUTION, *CONVOLUTION_AND_RELU, *POOLING, *OTHERS]

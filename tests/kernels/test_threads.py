@@ -18,9 +18,9 @@ from plaingrad.kernels.threads import one_blas_thread, shared_out
 def many(request, monkeypatch):
     """So many processors, or as good as."""
     monkeypatch.setattr(threads, "processors", lambda: request.param)
-    threads._pool.cache_clear()
+    threads._helpers.cache_clear()
     yield request.param
-    threads._pool.cache_clear()
+    threads._helpers.cache_clear()
 
 
 @pytest.mark.parametrize("count", [1, 2, 15, 16, 17, 1000])
@@ -45,9 +45,9 @@ def test_gradients_do_not_depend_on_the_number_of_processors(monkeypatch):
     found = set()
     for count in (1, 3):
         monkeypatch.setattr(threads, "processors", lambda count=count: count)
-        threads._pool.cache_clear()
+        threads._helpers.cache_clear()
         found.add(net.loss(X, np.arange(37) % 10)[1].flat.tobytes())
-    threads._pool.cache_clear()
+    threads._helpers.cache_clear()
     assert len(found) == 1
 
 

@@ -10,7 +10,7 @@ import pytest
 from plaingrad import ops, plain
 from plaingrad.errors import RecipeError, ShapeError
 from plaingrad.insight import check_gradients
-from plaingrad.kernels import numpy_conv, numpy_gelu, numpy_pool
+from plaingrad.kernels import numpy_conv, numpy_pool
 from plaingrad.network import (
     VGG,
     FastNet,
@@ -285,8 +285,6 @@ class TestKernels:
     @pytest.mark.parametrize("order", ["channels first", "channels last"])
     def test_compute_what_the_formulas_say(self, make, large, order, kernels_run, monkeypatch):
         if large:  # blocks and threads, which small arrays are spared
-            monkeypatch.setattr(numpy_gelu, "_LARGE", 0)
-            monkeypatch.setattr(numpy_gelu, "_BLOCK", 50)
             monkeypatch.setattr(numpy_conv, "_SMALL", 0)
             monkeypatch.setattr(numpy_conv, "_PATCHES", 1000)
             monkeypatch.setattr(numpy_pool, "_SMALL", 0)
@@ -300,8 +298,6 @@ class TestKernels:
         for got, wanted in zip(numbers(experienced(make()), X, y), expected, strict=True):
             np.testing.assert_allclose(got, wanted, rtol=1e-10, atol=1e-12)
         with_kernels = {"conv": "conv2d", "maxpool": "max_pool2d", "batchnorm": "batchnorm"}
-        if large:
-            with_kernels["gelu"] = "gelu"
         functions = {op for kind, op in with_kernels.items() if f"{kind}1" in layer_names(net)}
         assert kernels_run >= {f"{op}_{side}" for op in functions for side in ("forward", "backward")}
 

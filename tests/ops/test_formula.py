@@ -25,11 +25,19 @@ def double():
     return formula(double_forward.formula)
 
 
-def test_the_first_kernel_that_accepts_runs(double):
-    double.kernel(lambda x: x > 10)(lambda x: ("large", None))
+def test_the_kernel_registered_last_of_those_that_accept_runs(double):
     double.kernel(lambda x: x > 1)(lambda x: ("middling", None))
+    double.kernel(lambda x: x > 10)(lambda x: ("large", None))
     assert [double(x)[0] for x in (1, 2, 20)] == [2, "middling", "large"]
     assert "2 kernels" in repr(double)
+
+
+def test_which_kernel_would_run(double):
+    kernel = double.kernel(lambda x: x > 1)(lambda x: ("kernel", None))
+    assert double.kernel_for(2) is kernel
+    assert double.kernel_for(1) is None
+    with plain():
+        assert double.kernel_for(2) is None
 
 
 def test_registering_gives_the_kernel_back(double):

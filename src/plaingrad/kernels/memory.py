@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from plaingrad.kernels.workspace import empty
+
 Array = np.ndarray
 
 
@@ -13,6 +15,11 @@ def is_float(x: object) -> bool:
     Half precision is left to the formulas: sums over a batch do not fit it.
     """
     return type(x) is np.ndarray and x.dtype.kind == "f" and x.dtype.itemsize >= 4
+
+
+def is_single(x: object) -> bool:
+    """Whether x is a plain NumPy array of numbers in single precision."""
+    return type(x) is np.ndarray and x.dtype == np.float32
 
 
 def channels_last(x: Array) -> Array:
@@ -38,3 +45,20 @@ def is_in_order(x: Array) -> bool:
 def in_order(x: Array) -> Array:
     """The elements of x in a row, as they lie in memory: a view, if `is_in_order(x)`."""
     return (x if x.flags.c_contiguous else channels_last(x)).reshape(-1)
+
+
+def empty_like(x: Array) -> Array:
+    """`empty`, float32, of x's shape and lying as x does; x is in order."""
+    if x.flags.c_contiguous:
+        return empty(x.shape)
+    return channels_first(empty(channels_last(x).shape))
+
+
+def lying_like(x: Array, other: Array) -> Array:
+    """x, in the order of memory in which `other`, which is in order, lies: itself, or a copy."""
+    same = x.flags.c_contiguous if other.flags.c_contiguous else is_channels_last(x)
+    if same:
+        return x
+    copied = empty_like(other)
+    np.copyto(copied, x)
+    return copied

@@ -60,18 +60,20 @@ def conv2d_backward(
     d = np.ascontiguousarray(channels_last(dout))
     images = channels_last(x)
     dw, db = _filter_gradients(d, images, w.shape, window)
-    dx = None
-    if needs_dx:
-        dx = np.empty(images.shape, x.dtype)
-        back = (window.span[0] - 1 - window.padding[0], window.span[1] - 1 - window.padding[1])
-        if window.stride == (1, 1) and min(back) >= 0:
-            # A convolution once more: of dout with the filters turned round, channels and filters exchanged.
-            turned = w[:, :, ::-1, ::-1].transpose(2, 3, 0, 1)
-            _correlate(d, turned, None, Window(window.size, (1, 1), back, window.dilation), dx)
-        else:
-            _fold_product(d, w.transpose(2, 3, 1, 0), window, dx)
-        dx = channels_first(dx)
+    dx = channels_first(input_gradient(d, w, window, images.shape)) if needs_dx else None
     return dx, dw, db
+
+
+def input_gradient(d: Array, w: Array, window: Window, shape: tuple[int, ...]) -> Array:
+    """dx of `shape` (N, H, W, C) for upstream gradients d (N, Ho, Wo, F) and filters w (F, C, kh, kw)."""
+    dx = np.empty(shape, d.dtype)
+    back = window.turned
+    if back is not None:
+        # A convolution once more: of dout with the filters turned round, channels and filters exchanged.
+        _correlate(d, w[:, :, ::-1, ::-1].transpose(2, 3, 0, 1), None, back, dx)
+    else:
+        _fold_product(d, w.transpose(2, 3, 1, 0), window, dx)
+    return dx
 
 
 class _Patches:

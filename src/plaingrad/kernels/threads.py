@@ -10,9 +10,9 @@ import itertools
 import os
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
 from functools import cache
+from queue import SimpleQueue
 from typing import Any
 
 from plaingrad.machine import processors
@@ -27,24 +27,29 @@ def shared_out(work: Callable[[int, int], Any], count: int, *, small: bool = Fal
     The parts are as many, and as large, on every machine; a thread that is done with one takes the next.
     `small` work is one part, on the thread that asks.
     """
-    parts = 1 if small else max(1, min(_PARTS, count))
+    if small or count <= 1:
+        return [work(0, count)]
+    parts = min(_PARTS, count)
     ends = [count * i // parts for i in range(parts + 1)]
     results: list[Any] = [None] * parts
     todo = itertools.count()  # next() on it is one step that no other thread interrupts
 
     def take_parts() -> None:
         while (i := next(todo)) < parts:
-            results[i] = work(*ends[i : i + 2])
+            results[i] = work(ends[i], ends[i + 1])
 
-    others = min(processors(), parts) - 1
-    # np.errstate holds within a context: the caller's, here as if there were no other threads.
-    helping = [_pool(os.getpid()).submit(copy_context().run, take_parts) for _ in range(others)]
+    queue, helpers = _helpers(os.getpid())
+    others = min(helpers, parts - 1)
+    finished: SimpleQueue[BaseException | None] = SimpleQueue()
+    for _ in range(others):
+        # np.errstate holds within a context: the caller's, here as if there were no other threads.
+        queue.put((copy_context(), take_parts, finished))
     try:
         take_parts()
     finally:  # no thread may still be writing when we return
-        wait(helping)
-    for future in helping:
-        future.result()
+        errors = [finished.get() for _ in range(others)]
+    for error in filter(None, errors):
+        raise error
     return results
 
 
@@ -99,6 +104,24 @@ def _blas_libraries() -> list[Any]:
 
 
 @cache
-def _pool(process: int) -> ThreadPoolExecutor:
-    """One pool for each process: the threads of a parent do not live on in a fork."""
-    return ThreadPoolExecutor(max(processors() - 1, 1), thread_name_prefix="plaingrad-kernel")
+def _helpers(process: int) -> tuple[SimpleQueue[Any], int]:
+    """What the other threads take work from, and how many they are; threads do not live on in a fork.
+
+    A pool of the standard library would do as well, but takes three times as long to wake.
+    """
+    queue: SimpleQueue[Any] = SimpleQueue()
+
+    def help_out() -> None:
+        while True:
+            context, work, finished = queue.get()
+            try:
+                context.run(work)
+                finished.put(None)
+            except BaseException as error:  # raised again by who asked for the work
+                finished.put(error)
+            del context, work, finished  # arrays are not to be kept until the next work comes
+
+    count = processors() - 1
+    for number in range(count):
+        threading.Thread(target=help_out, name=f"plaingrad-kernel-{number + 1}", daemon=True).start()
+    return queue, count

@@ -12,6 +12,7 @@ import plaingrad.kernels  # noqa: F401  (registers them for the functions of ops
 from plaingrad import ops
 from plaingrad.errors import ShapeError
 from plaingrad.network.flat import FlatDict
+from plaingrad.network.fusion import fused
 from plaingrad.network.initializers import Draws
 from plaingrad.network.layer import Layer, Pass, Shape
 from plaingrad.network.objectives import Objective, SoftmaxCrossEntropy
@@ -56,7 +57,8 @@ class Network:
             raise TypeError(f"dtype must be a floating type such as numpy.float32, got {dtype!r}")
         if not 0 <= reg < np.inf:
             raise ValueError(f"reg must be 0 or more, got {reg}")
-        self.layers = layers.named(_Namer(_chosen_names(layers)))
+        self._layers = layers.named(_Namer(_chosen_names(layers)))
+        self._fused = fused(self._layers)
         self.objective = objective or SoftmaxCrossEntropy()
         self.reg, self.seed, self.step = reg, seed, 0
         self.output_shape = self.layers.output_shape(self.input_shape)
@@ -74,6 +76,11 @@ class Network:
             state |= {f"{layer.name}.{name}": value for name, value in layer.init_state(shape).items()}
         self._params = _filled(params, dtype, decayed)
         self._state = _filled(state, dtype)
+
+    @property
+    def layers(self) -> Layer:
+        """The layers as they were given, each with its name."""
+        return self._layers
 
     @property
     def params(self) -> FlatDict:
@@ -117,10 +124,10 @@ class Network:
         self, X: Array, y: Array, *, needs_dx: bool = False
     ) -> tuple[float, FlatDict, Array | None]:
         """As `loss(X, y)`, and the gradient of the input where `needs_dx` asks for it."""
-        run = self._pass(train=True)
-        scores, cache = run.forward(self.layers, self._input(X))
+        run, layers = self._pass(train=True), self._running()
+        scores, cache = run.forward(layers, self._input(X))
         loss, loss_cache = self.objective.forward(scores, np.asarray(y))
-        dx = run.backward(self.layers, self.objective.backward(loss_cache), cache, needs_dx=needs_dx)
+        dx = run.backward(layers, self.objective.backward(loss_cache), cache, needs_dx=needs_dx)
         grads = self._params.like()
         for (layer, name), gradient in run.gradients.items():
             grads[f"{layer}.{name}"] = gradient
@@ -139,7 +146,7 @@ class Network:
 
     def scores(self, X: Array) -> Array:
         """The last layer's output (N, C) in evaluation mode."""
-        return self._pass(train=False).forward(self.layers, self._input(X))[0]
+        return self._pass(train=False).forward(self._running(), self._input(X))[0]
 
     def predict(self, X: Array) -> Array:
         """The class with the highest score, integers (N,)."""
@@ -199,6 +206,10 @@ class Network:
             f"<{type(self).__name__} {self.input_shape} -> {self.output_shape}, "
             f"{self._params.flat.size:,} parameters, {self.dtype}>"
         )
+
+    def _running(self) -> Layer:
+        """The layers with neighbours joined; under `plain()`, as they were given."""
+        return self._layers if ops.is_plain() else self._fused
 
     def _pass(self, *, train: bool, observe: Callable[[Layer, Array], None] | None = None) -> Pass:
         return Pass(self._params.groups, self._state.groups, train, (self.seed, self.step), observe)

@@ -27,6 +27,17 @@ from plaingrad.ops.affine import affine_backward, affine_forward
 from plaingrad.ops.convolution import Conv2dCache, conv2d_backward, conv2d_forward, conv_window
 from plaingrad.ops.dropout import dropout2d_backward, dropout2d_forward, dropout_backward, dropout_forward
 from plaingrad.ops.formula import Formula, formula, is_plain, namespace, plain
+from plaingrad.ops.fused import (
+    AffineReluCache,
+    BatchnormActivationCache,
+    Conv2dReluCache,
+    affine_relu_backward,
+    affine_relu_forward,
+    batchnorm_activation_backward,
+    batchnorm_activation_forward,
+    conv2d_relu_backward,
+    conv2d_relu_forward,
+)
 from plaingrad.ops.loss import (
     hinge_backward,
     hinge_forward,
@@ -76,21 +87,30 @@ from plaingrad.ops.softmax import (
 from plaingrad.ops.window import Window, fold, unfold
 
 __all__ = [
+    "AffineReluCache",
+    "BatchnormActivationCache",
     "BatchnormCache",
     "Conv2dCache",
+    "Conv2dReluCache",
     "Formula",
     "MaxPoolCache",
     "Window",
     "affine_backward",
     "affine_forward",
+    "affine_relu_backward",
+    "affine_relu_forward",
     "avg_pool2d_backward",
     "avg_pool2d_forward",
+    "batchnorm_activation_backward",
+    "batchnorm_activation_forward",
     "batchnorm_backward",
     "batchnorm_eval_backward",
     "batchnorm_eval_forward",
     "batchnorm_forward",
     "conv2d_backward",
     "conv2d_forward",
+    "conv2d_relu_backward",
+    "conv2d_relu_forward",
     "conv_window",
     "cross_entropy_backward",
     "cross_entropy_forward",

@@ -43,21 +43,25 @@ class Formula(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the first kernel that accepts the arguments, or the definition."""
+        return (self.kernel_for(*args, **kwargs) or self.formula)(*args, **kwargs)
+
+    def kernel_for(self, *args: P.args, **kwargs: P.kwargs) -> Callable[P, R] | None:
+        """The first kernel that accepts the arguments; None where the definition is to run."""
         if self.kernels and not _plain.get():
             for accepts, kernel in self.kernels:
                 if accepts(*args, **kwargs):
-                    return kernel(*args, **kwargs)
-        return self.formula(*args, **kwargs)
+                    return kernel
+        return None
 
     def kernel(self, accepts: Callable[..., bool]) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """Register the decorated function for the calls that `accepts` says yes to.
 
-        A kernel returns what the formula returns, cache included: forward and backward may then come
-        from different engines.
+        The one registered last is asked first.  A kernel returns what the formula returns, cache included:
+        forward and backward may then come from different engines.
         """
 
         def register(function: Callable[P, R]) -> Callable[P, R]:
-            self.kernels.append((accepts, function))
+            self.kernels.insert(0, (accepts, function))
             return function
 
         return register

@@ -45,7 +45,7 @@ def standardize_backward(g: Any, xhat: Any, rstd: Any, axis: Axes) -> Any:
     ) * rstd
 
 
-def _over_batch(x: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def over_batch(x: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """All axes but the second, and the shape that makes (D,) stand along the second of x's axes."""
     return (0, *range(2, x.ndim)), (1, -1, *(1,) * (x.ndim - 2))
 
@@ -73,7 +73,7 @@ def batchnorm_forward(
     Source: Ioffe & Szegedy 2015, arXiv:1502.03167, algorithm 1 and section 3.2.
     """
     xp = namespace(x)
-    axes, along = _over_batch(x)
+    axes, along = over_batch(x)
     xhat, rstd, mean, variance = standardize(x, axes, eps)
     out = xp.reshape(gamma, along) * xhat + xp.reshape(beta, along)
     rstd, mean, variance = (xp.reshape(value, gamma.shape) for value in (rstd, mean, variance))
@@ -87,7 +87,7 @@ def batchnorm_backward(dout: Batch, cache: BatchnormCache) -> tuple[Batch, Featu
     The sums are over the batch and, for images, over all pixels.
     """
     xp = namespace(dout)
-    axes, along = _over_batch(dout)
+    axes, along = over_batch(dout)
     g = xp.reshape(cache.gamma, along) * dout
     dx = standardize_backward(g, cache.xhat, xp.reshape(cache.rstd, along), axes)
     return dx, xp.sum(dout * cache.xhat, axis=axes), xp.sum(dout, axis=axes)
@@ -99,7 +99,7 @@ def batchnorm_eval_forward(
 ) -> tuple[Batch, Any]:
     """The same with given statistics, constants now:  out = γ (x − μ) / √(σ² + ε) + β."""
     xp = namespace(x)
-    _, along = _over_batch(x)
+    _, along = over_batch(x)
     rstd = 1 / xp.sqrt(variance + eps)
     xhat = (x - xp.reshape(mean, along)) * xp.reshape(rstd, along)
     return xp.reshape(gamma, along) * xhat + xp.reshape(beta, along), (xhat, gamma, rstd)
@@ -109,7 +109,7 @@ def batchnorm_eval_forward(
 def batchnorm_eval_backward(dout: Batch, cache: Any) -> tuple[Batch, Features, Features]:
     """dβ = Σ dout,  dγ = Σ dout · x̂,  dx = γ · dout / √(σ² + ε): μ and σ² do not depend on x."""
     xp = namespace(dout)
-    axes, along = _over_batch(dout)
+    axes, along = over_batch(dout)
     xhat, gamma, rstd = cache
     dx = xp.reshape(gamma * rstd, along) * dout
     return dx, xp.sum(dout * xhat, axis=axes), xp.sum(dout, axis=axes)

@@ -60,6 +60,15 @@ class Window(NamedTuple):
         (h, w), (dh, dw) = self.size, self.dilation
         return (h - 1) * dh + 1, (w - 1) * dw + 1
 
+    @property
+    def turned(self) -> Window | None:
+        """The window of the convolution that leads back: of dout with the filter turned round, to dx.
+
+        None if there is none: with a stride, or padding as wide as the window.
+        """
+        ph, pw = (n - 1 - p for n, p in zip(self.span, self.padding, strict=True))
+        return self._replace(padding=(ph, pw)) if self.stride == (1, 1) and min(ph, pw) >= 0 else None
+
     def steps(self, image: Pair, *, what: str = "the window") -> Pair:
         """How many places the window has on an image of (H, W): ⌊(H + 2 padding − span) / stride⌋ + 1.
 
@@ -81,6 +90,8 @@ class Window(NamedTuple):
 
 
 def _pair(what: str, name: str, value: int | Pair, least: int) -> Pair:
+    if type(value) is int and value >= least:  # the common case, in a tenth of the time
+        return value, value
     pair = tuple(value) if isinstance(value, tuple | list) else (value, value)
     whole = [isinstance(n, int | np.integer) and not isinstance(n, bool) for n in pair]
     if len(pair) != 2 or not all(whole) or min(pair) < least:

@@ -1,0 +1,114 @@
+"""Memory for what kernels compute, used again and again.
+
+Fresh memory comes from the system page by page, which takes longer than computing what is written there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import mmap
+import threading
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray
+
+_LARGE = 1 << 16  # bytes: smaller arrays are left to NumPy
+
+
+def empty(shape: tuple[int, ...], dtype: Any = np.float32) -> Array:
+    """A new array whose values are not yet set, in memory that may have served before.
+
+    The memory of a large array is kept when it and all its views are gone, for the next of that size: a
+    training step finds what the one before it has used.
+    """
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    if size < _LARGE:
+        return np.empty(shape, dtype)
+    # Sizes in steps of an eighth, so that batches of nearly one size share their memory.
+    step = 1 << max((size - 1).bit_length() - 4, 0)
+    room = -(-size // step) * step
+    return np.ndarray(shape, dtype, _Lent(room, np.uint8, _store.take(room)))
+
+
+def scratch(purpose: str, size: int) -> Array:
+    """Memory for at least `size` float32 numbers, this thread's own, for use until it asks again."""
+    held: dict[str, Array] = _own.__dict__
+    if purpose not in held or held[purpose].size < size:
+        held[purpose] = np.frombuffer(_pages(4 * size), np.float32)
+    return held[purpose]
+
+
+def release() -> None:
+    """Give what is kept for the next array back to the system."""
+    _store.release()
+
+
+class _Lent(np.ndarray):
+    """Memory on loan: every array in it refers to this, which gives it back when the last one is gone."""
+
+    def __del__(self) -> None:
+        if isinstance(self.base, mmap.mmap):
+            _store.give_back(self.base)
+
+
+class _Store:
+    """Memory that came back, by size in bytes; never more of it than was once on loan at the same time."""
+
+    def __init__(self) -> None:
+        # An array may die, and give back, while its thread is in here.
+        self.lock = threading.RLock()
+        self.kept: dict[int, list[mmap.mmap]] = {}  # what was used last comes last
+        self.free = self.lent = self.most = 0
+
+    def take(self, size: int) -> mmap.mmap:
+        """So many bytes."""
+        with self.lock:
+            self.lent += size
+            self.most = max(self.most, self.lent)
+            kept = self.kept.get(size)
+            if kept:
+                self.free -= size
+                memory = kept.pop()
+                if not kept:
+                    del self.kept[size]
+                return memory
+        return _pages(size)
+
+    def give_back(self, memory: mmap.mmap) -> None:
+        """Keep it; let go of what was not asked for the longest, if there is too much."""
+        size = len(memory)
+        with self.lock:
+            self.lent -= size
+            self.free += size
+            kept = self.kept[size] = self.kept.pop(size, [])
+            kept.append(memory)
+            while self.free > self.most:
+                oldest, kept = next(iter(self.kept.items()))
+                kept.pop()
+                self.free -= oldest
+                if not kept:
+                    del self.kept[oldest]
+
+    def release(self) -> None:
+        """Let go of everything."""
+        with self.lock:
+            self.kept.clear()
+            self.free, self.most = 0, self.lent
+
+
+def _pages(size: int) -> mmap.mmap:
+    """Memory from the system, in large pages if it has them: the processor then looks fewer of them up."""
+    if not hasattr(mmap, "MADV_HUGEPAGE"):
+        return mmap.mmap(-1, size)
+    # Private: memory that could be shared with other processes, the default, has no large pages.
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with contextlib.suppress(OSError):
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    return memory
+
+
+_store = _Store()
+_own = threading.local()
