@@ -9,15 +9,15 @@ import pytest
 from plaingrad.averaging import MovingAverage
 from plaingrad.network import FlatDict
 
-SIZE = 70_000  # more than a block
+SIZE = 140_000  # more than a block
 
 
 class Flat:
     """Numbers in flat buffers."""
 
-    def __init__(self):
-        self.params = FlatDict({"b": (3,), "W": (SIZE,)}, np.float64, first={"W"})
-        self.state = FlatDict({"mean": (3,)}, np.float64)
+    def __init__(self, dtype=np.float64):
+        self.params = FlatDict({"b": (3,), "W": (SIZE,)}, dtype, first={"W"})
+        self.state = FlatDict({"mean": (3,)}, dtype)
         self.params.flat[:] = np.random.default_rng(0).standard_normal(SIZE + 3)
         self.state.flat[:] = 1.0
 
@@ -25,8 +25,8 @@ class Flat:
 class Plain:
     """The same numbers in plain dicts."""
 
-    def __init__(self):
-        flat = Flat()
+    def __init__(self, dtype=np.float64):
+        flat = Flat(dtype)
         self.params = {name: array.copy() for name, array in flat.params.items()}
         self.state = {name: array.copy() for name, array in flat.state.items()}
 
@@ -37,7 +37,7 @@ def walk(model, steps):
     for t in range(1, steps + 1):
         for part in (model.params, model.state):
             for name in part:
-                part[name] = part[name] + rng.standard_normal(part[name].shape)
+                part[name] = part[name] + rng.standard_normal(part[name].shape).astype(part[name].dtype)
         yield t
 
 
@@ -61,8 +61,9 @@ def test_average_is_the_weighted_sum_of_all_that_was(make, decay):
             np.testing.assert_allclose(array, expected, rtol=1e-12, atol=1e-12)
 
 
-def test_flat_and_plain_numbers_are_averaged_alike():
-    models = Flat(), Plain()
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_flat_and_plain_numbers_are_averaged_alike(dtype):
+    models = Flat(dtype), Plain(dtype)
     averages = [MovingAverage(model, 0.9) for model in models]
     for steps in zip(*(walk(model, 5) for model in models), strict=True):
         for t, average in zip(steps, averages, strict=True):

@@ -12,11 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from plaingrad import batches as batches_module
 from plaingrad.batches import Batches
 from plaingrad.data import Augmentation, ColorJitter, Crop, Cutout, Flip, Split
 from plaingrad.data.augmentation import Transform
 from plaingrad.data.normalization import Normalization
 from plaingrad.errors import DataError, RecipeError
+from plaingrad.kernels import compiled
 from plaingrad.sampling import shuffled, with_replacement
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (50, 3, 8, 8), dtype=np.uint8)
@@ -62,13 +64,31 @@ def test_batches_of_two_epochs_are_those_made_without_a_thread(split):
             assert_same(batches(step), expected(step, split))
 
 
-def test_without_an_augmentation_there_is_no_thread():
-    for sampler in (shuffled(50, 8, seed=5), with_replacement(50, 8, seed=5)):
-        batches = Batches(SPLIT, sampler, EPOCH)
-        for step in (0, 1, 9):
-            assert_same(batches(step), SPLIT.batch(sampler(step)))
+SAMPLERS = pytest.mark.parametrize("sampling", [shuffled, with_replacement])
+
+
+@SAMPLERS
+def test_small_batches_without_an_augmentation_are_made_without_a_thread(sampling):
+    batches = Batches(SPLIT, sampling(50, 8, seed=5), EPOCH)
+    for step in (0, 1, 9):
+        assert_same(batches(step), SPLIT.batch(sampling(50, 8, seed=5)(step)))
+    assert not threads()
+    batches.close()
+
+
+@SAMPLERS
+def test_large_ones_are_made_ahead_and_are_the_same(sampling, monkeypatch):
+    monkeypatch.setattr(batches_module, "_LARGE", 8 * 3 * 8 * 8)
+    monkeypatch.setattr(compiled, "available", True)
+    monkeypatch.setattr(batches_module, "processors", lambda: 2)
+    with Batches(SPLIT, sampling(50, 8, seed=5), EPOCH) as batches:
+        for step in (0, 1, 2, 3, 9, 4, 4, 130):
+            assert_same(batches(step), SPLIT.batch(sampling(50, 8, seed=5)(step)))
+        assert len(threads()) == 1
+    monkeypatch.setattr(batches_module, "processors", lambda: 1)
+    with Batches(SPLIT, sampling(50, 8, seed=5), EPOCH) as batches:
+        batches(0), batches(1)
         assert not threads()
-        batches.close()
 
 
 @given(st.lists(st.integers(0, 20), max_size=12))

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 import plaingrad
+from plaingrad import optimizer as optimizer_module
 from plaingrad.errors import RecipeError
+from plaingrad.kernels import available
 from plaingrad.network import FlatDict
 from plaingrad.optim import RULES, SGD, AdaGrad, Adam, AdamW, Momentum, Nesterov, RMSProp
 from plaingrad.optimizer import Optimizer, clip_by_global_norm, factors_by_name, global_norm
@@ -88,39 +90,108 @@ def test_decay_is_l2_in_the_loss_for_sgd_alone(name, same):
     assert np.allclose(with_decay, with_l2, rtol=1e-12) == same
 
 
+def by_the_formula(rule, params, gradients, lr):
+    """The parameters and the state after so many steps, each array by itself and out of place."""
+    params = {name: array.copy() for name, array in params.items()}
+    states = {name: rule.init(array) for name, array in params.items()}
+    for t, grads in enumerate(gradients, 1):
+        for name, w in params.items():
+            own = rule if name == "W" else replace(rule, weight_decay=0.0)
+            params[name], states[name] = own.update(w, grads[name], states[name], lr=lr, t=t)
+    return params, states
+
+
+def assert_same_bits(optimizer, params, expected, states):
+    for name, array in expected.items():
+        np.testing.assert_array_equal(params[name], array)
+        assert np.array_equal(np.signbit(params[name]), np.signbit(array))
+    for slot in optimizer.rule.slots:
+        held = params.like()
+        held.flat[:] = optimizer.state[""][slot]
+        for name, state in states.items():
+            np.testing.assert_array_equal(held[name], state[slot])
+
+
 @pytest.mark.parametrize("name", RULES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("decay", [0.0, 0.3])
-def test_in_place_is_the_formula_to_the_bit(name, dtype, decay):
+@pytest.mark.parametrize("size", [1, 17, 1001])
+def test_a_step_in_place_is_the_formula_to_the_bit(name, dtype, decay, size):
     rule = replace(COUNTERPARTS[name][0], weight_decay=decay)
-    w = np.random.default_rng(0).standard_normal(101).astype(dtype)
-    state, expected = rule.init(w), w.copy()
-    formula_state = rule.init(w)
-    for t, dw in enumerate(gradients(5, (101,)), 1):
-        dw = dw.astype(dtype)
-        before = dw.copy()
-        expected, formula_state = rule.update(expected, dw, formula_state, lr=0.1, t=t)
-        rule.update_in_place(w, dw, state, lr=0.1, t=t)
-        np.testing.assert_array_equal(dw, before)
-        np.testing.assert_array_equal(w, expected)
-        for slot in rule.slots:
-            np.testing.assert_array_equal(state[slot], formula_state[slot])
+    params = FlatDict({"b": (size,), "W": (3, size)}, dtype, first={"W"})
+    params.flat[:] = np.random.default_rng(0).standard_normal(params.flat.size)
+    optimizer = Optimizer(rule, params)
+    steps = [params.like() for _ in range(5)]
+    for seed, grads in enumerate(steps):
+        grads.flat[:] = np.random.default_rng(seed).standard_normal(grads.flat.size)
+    before = [grads.copy() for grads in steps]
+    expected, states = by_the_formula(rule, params, steps, 0.0137)
+    for grads in steps:
+        optimizer.step(params, grads, np.float64(0.0137))  # as a schedule of the user's own may give it
+    assert_same_bits(optimizer, params, expected, states)
+    for grads, kept in zip(steps, before, strict=True):
+        np.testing.assert_array_equal(grads.flat, kept.flat)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_extreme_numbers_in_place(name):
+    extreme = [0.0, -0.0, 1e-45, -1e-39, 1e-30, 3e38, -3e38, np.inf, -np.inf, np.nan]
+    values = np.array([(w, dw) for w in extreme for dw in extreme], np.float32).T
+    rule = replace(COUNTERPARTS[name][0], weight_decay=0.3)
+    params = FlatDict({"W": (100,)}, np.float32, first={"W"})
+    grads = params.copy()
+    params.flat[:], grads.flat[:] = values
+    with np.errstate(all="ignore"):
+        expected, states = by_the_formula(rule, params, [grads, grads], 0.1)
+        optimizer = Optimizer(rule, params)
+        for _ in range(2):
+            optimizer.step(params, grads, 0.1)
+    assert_same_bits(optimizer, params, expected, states)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_step_on_threads_is_the_step_on_one(name, monkeypatch):
+    numba_update = pytest.importorskip("plaingrad.kernels.numba_update", reason="Numba is not installed")
+    results = []
+    for large in (1 << 30, 100):
+        monkeypatch.setattr(numba_update, "_LARGE", large)
+        params = flat_params(5_000).copy(np.float32)
+        optimizer = Optimizer(replace(COUNTERPARTS[name][0], weight_decay=0.1), params, {"W": 0.5})
+        for _ in range(3):
+            optimizer.step(params, flat_params(5_000).copy(np.float32), 0.1)
+        results.append(params.flat)
+    np.testing.assert_array_equal(*results)
+
+
+def test_a_rule_of_the_users_own_runs_by_its_formula():
+    """Also one that only refines a rule that has a compiled version."""
+
+    class Signs(SGD):
+        def update(self, w, dw, state, *, lr, t):
+            return w - lr * np.sign(dw), {}
+
+    params = FlatDict({"W": (300_000,)}, np.float32, first={"W"})
+    params.flat[:] = 1
+    grads = params.copy()
+    Optimizer(Signs(), params).step(params, grads, 0.25)
+    np.testing.assert_array_equal(params.flat, np.float32(0.75))
 
 
 def test_plain_runs_the_formulas(monkeypatch):
     def broken(*arguments, **keywords):
-        raise AssertionError("the faster version ran")
+        raise AssertionError("the compiled version ran")
 
-    monkeypatch.setattr(Adam, "update_in_place", broken)
-    params = flat_params(100)
+    monkeypatch.setitem(optimizer_module._COMPILED, Adam, (broken, broken))
+    params = flat_params(100).copy(np.float32)
     with plaingrad.plain():
-        Optimizer(Adam(), params).step(params, flat_params(100), 0.1)
-    with pytest.raises(AssertionError, match="faster version"):
-        Optimizer(Adam(), params).step(params, flat_params(100), 0.1)
+        Optimizer(Adam(), params).step(params, params.copy(), 0.1)
+    if available:
+        with pytest.raises(AssertionError, match="the compiled version"):
+            Optimizer(Adam(), params).step(params, params.copy(), 0.1)
 
 
-def flat_params(size=50_000):
-    """More than one block of weights, and a bias, which comes first in the dict but not in memory."""
+def flat_params(size):
+    """Weights, of 131,072 on in several blocks, and a bias, first in the dict but not in memory."""
     params = FlatDict({"b": (7,), "W": (size // 10, 10)}, np.float64, first={"W"})
     params.flat[:] = np.random.default_rng(0).standard_normal(params.flat.size)
     return params
@@ -128,9 +199,10 @@ def flat_params(size=50_000):
 
 @pytest.mark.parametrize("name", RULES)
 @pytest.mark.parametrize("factors", [None, {"W": 0.3, "b": 2}, {"b": 0}])
-def test_flat_and_plain_dicts_are_updated_alike(name, factors):
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_flat_and_plain_dicts_are_updated_alike(name, factors, dtype):
     rule = replace(COUNTERPARTS[name][0], weight_decay=0.1)
-    flat = flat_params()
+    flat = flat_params(300_000).copy(dtype)
     plain = {key: value.copy() for key, value in flat.items()}
     one, other = Optimizer(rule, flat, factors), Optimizer(rule, plain, factors)
     buffer = flat.flat

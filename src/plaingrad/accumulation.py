@@ -8,7 +8,7 @@ from typing import Any
 from plaingrad.errors import ShapeError
 from plaingrad.model import Model
 from plaingrad.network import FlatDict
-from plaingrad.optimizer import blocks, require_gradients
+from plaingrad.optimizer import blend, require_gradients
 
 Array = Any
 Gradients = Mapping[str, Array]
@@ -61,6 +61,5 @@ def _with(total: Gradients, grads: Gradients, share: float, model: Model) -> Gra
     if not isinstance(total, FlatDict):
         total = grads.like()
         total.flat[...] = 0
-    for block in blocks(0, grads.flat.size):
-        total.flat[block] += share * grads.flat[block]
+    blend(total.flat, 1, grads.flat, share)
     return total

@@ -11,7 +11,7 @@ import numpy as np
 
 from plaingrad.model import Model
 from plaingrad.network import FlatDict
-from plaingrad.optimizer import blocks
+from plaingrad.optimizer import blend
 
 Array = np.ndarray
 Parts = Mapping[str, MutableMapping[str, Array]]
@@ -61,10 +61,7 @@ class MovingAverage:
         for part, held in parts_of(self.model).items():
             own = self.parts[part]
             if isinstance(held, FlatDict) and isinstance(own, FlatDict):
-                for block in blocks(0, held.flat.size):
-                    a = own.flat[block]
-                    a *= d
-                    a += (1 - d) * held.flat[block]
+                blend(own.flat, d, held.flat, 1 - d)
             else:
                 for name, w in held.items():
                     own[name] = d * own[name] + (1 - d) * w

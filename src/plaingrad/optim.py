@@ -1,7 +1,8 @@
 """Update rules, each a whole formula.
 
 A rule is a value: `update(w, dw, state, lr=, t=)` returns the next w and the next state and changes
-nothing.  All rules work element by element, so they run on one flat buffer as on any array.
+nothing.  All rules work element by element, so they run on one flat buffer as on any array.  The same numbers in
+one pass over memory, compiled, are in `kernels/numba_update.py`.
 """
 
 from __future__ import annotations
@@ -47,16 +48,6 @@ class Rule(ABC):
     def update(self, w: Array, dw: Array, state: State, *, lr: float, t: int) -> tuple[Array, State]:
         """The next w, which starts from `decayed(w, lr)`, and the next state; t counts updates from 1."""
 
-    def update_in_place(self, w: Array, dw: Array, state: State, *, lr: float, t: int) -> None:
-        """The same numbers, to the bit, into the memory of w and of the state's arrays.
-
-        Some rules do it in fewer passes over memory than their formula; it is what an Optimizer calls.
-        """
-        next_w, next_state = self.update(w, dw, state, lr=lr, t=t)
-        w[...] = next_w
-        for slot, array in next_state.items():
-            state[slot][...] = array
-
     def init(self, w: Array) -> dict[str, Array]:
         """The state before the first update."""
         return {slot: np.zeros_like(w) for slot in self.slots}
@@ -64,11 +55,6 @@ class Rule(ABC):
     def decayed(self, w: Array, lr: float) -> Array:
         """w − lr · λ · w."""
         return w * (1 - lr * self.weight_decay) if self.weight_decay else w
-
-    def decay_in_place(self, w: Array, lr: float) -> None:
-        """The same numbers into w's memory."""
-        if self.weight_decay:
-            w *= 1 - lr * self.weight_decay
 
 
 @dataclass(frozen=True)
@@ -78,11 +64,6 @@ class SGD(Rule):
     def update(self, w: Array, dw: Array, state: State, *, lr: float, t: int) -> tuple[Array, State]:
         """One step down the gradient."""
         return self.decayed(w, lr) - lr * dw, {}
-
-    def update_in_place(self, w: Array, dw: Array, state: State, *, lr: float, t: int) -> None:
-        """Two passes instead of three."""
-        self.decay_in_place(w, lr)
-        w -= lr * dw
 
 
 @dataclass(frozen=True)
@@ -101,14 +82,6 @@ class Momentum(Rule):
         """A step that remembers the steps before it."""
         v = self.momentum * state["velocity"] - lr * dw
         return self.decayed(w, lr) + v, {"velocity": v}
-
-    def update_in_place(self, w: Array, dw: Array, state: State, *, lr: float, t: int) -> None:
-        """Four passes instead of six."""
-        self.decay_in_place(w, lr)
-        v = state["velocity"]
-        v *= self.momentum
-        v -= lr * dw
-        w += v
 
 
 @dataclass(frozen=True)
@@ -174,33 +147,20 @@ class Adam(Rule):
 
     slots = ("m", "v")
 
+    def corrected(self, lr: float, t: int) -> tuple[float, float]:
+        """`step` and `eps` of  lr · m̂ / (√v̂ + ε) = step · m / (√v + eps).
+
+        The two corrections as numbers, so that no array is divided by a constant.
+        """
+        root = math.sqrt(1 - self.beta2**t)
+        return lr * root / (1 - self.beta1**t), self.eps * root
+
     def update(self, w: Array, dw: Array, state: State, *, lr: float, t: int) -> tuple[Array, State]:
         """A step of about lr in every direction that the gradients agree on."""
         m = self.beta1 * state["m"] + (1 - self.beta1) * dw
         v = self.beta2 * state["v"] + (1 - self.beta2) * (dw * dw)
-        # The two corrections as numbers, so that no array is divided by a constant:
-        # lr · m̂ / (√v̂ + ε) = step · m / (√v + ε √(1 − β₂ᵗ)).
-        root = math.sqrt(1 - self.beta2**t)
-        step = lr * root / (1 - self.beta1**t)
-        return self.decayed(w, lr) - step * m / (np.sqrt(v) + self.eps * root), {"m": m, "v": v}
-
-    def update_in_place(self, w: Array, dw: Array, state: State, *, lr: float, t: int) -> None:
-        """Twelve passes instead of fifteen, with two temporary arrays instead of twelve."""
-        self.decay_in_place(w, lr)
-        m, v = state["m"], state["v"]
-        scratch = (1 - self.beta1) * dw
-        m *= self.beta1
-        m += scratch
-        np.multiply(dw, dw, out=scratch)
-        scratch *= 1 - self.beta2
-        v *= self.beta2
-        v += scratch
-        root = math.sqrt(1 - self.beta2**t)
-        np.sqrt(v, out=scratch)
-        scratch += self.eps * root
-        move = lr * root / (1 - self.beta1**t) * m
-        move /= scratch
-        w -= move
+        step, eps = self.corrected(lr, t)
+        return self.decayed(w, lr) - step * m / (np.sqrt(v) + eps), {"m": m, "v": v}
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from plaingrad.errors import RecipeError, ShapeError, require_number, suggestion
+from plaingrad.kernels import available
 from plaingrad.network import FlatDict
 from plaingrad.ops import is_plain
-from plaingrad.optim import Rule
+from plaingrad.optim import RULES, Rule
+
+if available:
+    from plaingrad.kernels import numba_update
+else:
+    numba_update: Any = None
 
 Array = Any
 
-# Elements updated at once: a rule's arrays and temporaries of this size stay in the cache of a core.
-_BLOCK = 65536
+_COMPILED = {RULES[name]: update for name, update in numba_update.UPDATES.items()} if available else {}
+
+# Elements that a formula is given at once: what it makes on the way then stays in the cache of a core.
+_BLOCK = 1 << 17
 
 
 class _Segment(NamedTuple):
@@ -34,8 +42,8 @@ class _Segment(NamedTuple):
 class Optimizer:
     """A rule, its state, and the count of updates, for a dict of parameters.
 
-    Parameters that share a flat buffer (FlatDict) are updated there, in place and in blocks that fit
-    the cache; in any other dict each array is replaced by a new one.
+    Parameters that share a flat buffer (FlatDict) are updated there, in place: by the rule's compiled version
+    where there is one, else by its formula.  In any other dict each array is replaced by a new one.
 
     lr_factors: by name, what the learning rate of some parameters is multiplied by, and with it their
         weight decay; see `factors_by_name`.  Parameters with a factor of 0 are frozen: they and their
@@ -51,26 +59,25 @@ class Optimizer:
         whole = {"": params.flat} if isinstance(params, FlatDict) else params
         self.state = {name: rule.init(w) for name, w in whole.items()}
         self._segments = list(_segments(params, self.factors)) if isinstance(params, FlatDict) else []
+        self._rules = {True: rule, False: replace(rule, weight_decay=0.0)}
 
     def step(self, params: MutableMapping[str, Array], grads: Mapping[str, Array], lr: float) -> None:
         """Update `params` once."""
         self.t += 1
-        rules = {True: self.rule, False: _without_decay(self.rule)}
+        lr = float(lr)  # a number of NumPy's would make the formulas compute in its precision
         if not isinstance(params, FlatDict):
             require_gradients(params, grads)
             for name, factor in self.factors.items():
                 if factor:
                     w, own = params[name], self.state[name]
-                    rule = rules[w.ndim > 1]
+                    rule = self._rules[w.ndim > 1]
                     params[name], state = rule.update(w, grads[name], own, lr=lr * factor, t=self.t)
                     self.state[name] = dict(state)
             return
         flat_grads = grads.flat if isinstance(grads, FlatDict) else _flatten(params, grads)
-        update = Rule.update_in_place if is_plain() else type(self.rule).update_in_place
         for start, stop, decays, factor in self._segments:
-            for block in blocks(start, stop):
-                own = {slot: array[block] for slot, array in self.state[""].items()}
-                update(rules[decays], params.flat[block], flat_grads[block], own, lr=lr * factor, t=self.t)
+            rule = self._rules[decays]
+            _update(rule, params.flat, flat_grads, self.state[""], start, stop, lr=lr * factor, t=self.t)
 
     def state_dict(self) -> dict[str, Array]:
         """The state as named arrays, for a checkpoint; `t` goes beside it."""
@@ -129,8 +136,22 @@ def _names(name: str) -> tuple[str, ...]:
     return (name, layer) if dot else (name,)
 
 
-def _without_decay(rule: Rule) -> Rule:
-    return replace(rule, weight_decay=0.0) if rule.weight_decay else rule
+def _update(
+    rule: Rule, w: Array, dw: Array, state: dict[str, Array], start: int, stop: int, *, lr: float, t: int
+) -> None:
+    """Update what lies from `start` to `stop` in flat arrays, in place."""
+    arrays = (w, dw, *(state[slot] for slot in rule.slots))
+    compiled = _COMPILED.get(type(rule))
+    if compiled and not is_plain() and numba_update.accepts(*arrays):
+        kernel, constants = compiled
+        left = 1 - lr * rule.weight_decay if rule.weight_decay else 1.0
+        numba_update.run(kernel, start, stop, arrays, left, *constants(rule, lr, t))
+        return
+    for block in _blocks(start, stop):
+        own = {slot: array[block] for slot, array in state.items()}
+        w[block], next_state = rule.update(w[block], dw[block], own, lr=lr, t=t)
+        for slot, array in next_state.items():
+            own[slot][...] = array
 
 
 def _flatten(params: FlatDict, grads: Mapping[str, Array]) -> Array:
@@ -152,8 +173,19 @@ def _segments(params: FlatDict, factors: Mapping[str, float]) -> Iterator[_Segme
             yield _Segment(start, stop, start < params.size_first, factor)
 
 
-def blocks(start: int, stop: int) -> Iterator[slice]:
-    """The stretch from `start` to `stop` of a flat buffer, in slices that fit a core's cache."""
+def blend(a: Array, kept: float, b: Array, share: float) -> None:
+    """a ← kept · a + share · b, in place, for flat arrays."""
+    if available and not is_plain() and numba_update.accepts(a, b):
+        numba_update.run(numba_update.blend, 0, a.size, (a, b), kept, share)
+        return
+    for block in _blocks(0, a.size):
+        own = a[block]
+        own *= kept
+        own += share * b[block]
+
+
+def _blocks(start: int, stop: int) -> Iterator[slice]:
+    """The stretch from `start` to `stop`, in slices that fit a core's cache."""
     for at in range(start, stop, _BLOCK):
         yield slice(at, min(at + _BLOCK, stop))
 

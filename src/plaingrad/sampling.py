@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
@@ -12,6 +13,8 @@ Sampler = Callable[[int], np.ndarray]
 
 # Told apart from the other draws that start from the same seed.
 _STREAM = 2
+# Batches with replacement: a generator takes longer to make than to draw a batch from.
+_DRAWN_AT_ONCE = 64
 
 
 def shuffled(count: int, size: int, seed: int) -> Sampler:
@@ -20,21 +23,30 @@ def shuffled(count: int, size: int, seed: int) -> Sampler:
     What does not fill a batch is left out of that epoch.
     """
     steps = count // size
-    order: dict[int, np.ndarray] = {}  # of the present epoch
+
+    @lru_cache(maxsize=1)
+    def order(epoch: int) -> np.ndarray:
+        return np.random.default_rng((seed, _STREAM, epoch)).permutation(count)
 
     def sample(step: int) -> np.ndarray:
         epoch, position = divmod(step, steps)
-        if epoch not in order:
-            order.clear()
-            order[epoch] = np.random.default_rng((seed, _STREAM, epoch)).permutation(count)
-        return order[epoch][position * size : (position + 1) * size]
+        return order(epoch)[position * size : (position + 1) * size]
 
     return sample
 
 
 def with_replacement(count: int, size: int, seed: int) -> Sampler:
     """Batches of `size` samples, each drawn from all `count`."""
-    return lambda step: np.random.default_rng((seed, _STREAM, step)).integers(count, size=size)
+
+    @lru_cache(maxsize=1)
+    def drawn(block: int) -> np.ndarray:
+        return np.random.default_rng((seed, _STREAM, block)).integers(count, size=(_DRAWN_AT_ONCE, size))
+
+    def sample(step: int) -> np.ndarray:
+        block, position = divmod(step, _DRAWN_AT_ONCE)
+        return drawn(block)[position]
+
+    return sample
 
 
 SAMPLERS: dict[str, Callable[[int, int, int], Sampler]] = {

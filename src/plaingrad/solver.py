@@ -17,6 +17,7 @@ from plaingrad.callbacks import Callback, EpochRecord
 from plaingrad.data import Augmentation, Dataset, Split, as_dataset
 from plaingrad.errors import NonFiniteError, RecipeError, require_count, require_kind, require_number
 from plaingrad.interruption import Interruption
+from plaingrad.machine import processors
 from plaingrad.model import Model, predict
 from plaingrad.optim import SGD, Rule
 from plaingrad.optimizer import Optimizer, clip_by_global_norm
@@ -113,6 +114,7 @@ class Solver:
         self.augmentation = augmentation
         if augmentation is not None:  # images that it does not fit are better met now
             augmentation(self.data.train.images[:1], indices=np.arange(1), epoch=0, step=0)
+        processors()  # and so is a PLAINGRAD_NUM_THREADS that is no number
         self.optimizer = Optimizer(self.rule, model.params, lr_factors)
         self.average = None if ema is None else MovingAverage(model, ema)
         self.step = 0

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import plaingrad
+from plaingrad import kernels
 from plaingrad.data import Normalization
 from plaingrad.data.normalization import CHUNK, KINDS, full_intensity
 from plaingrad.errors import DataError
@@ -162,6 +164,121 @@ def test_what_float32_cannot_hold_is_an_error_without_a_warning(kind, value):
 def test_a_batch_is_those_rows_of_the_whole(indices):
     fitted = Normalization.fit("standard", BYTES)
     np.testing.assert_array_equal(fitted.batch(BYTES, np.array(indices, int)), fitted.batch(BYTES)[indices])
+
+
+# The compiled way: to the bit as by NumPy
+
+needs_numba = pytest.mark.skipif(not kernels.available, reason="Numba is not installed")
+STORED = [BYTES, FLOATS, FLOATS.astype(np.float64) / 3, BYTES.astype(np.int16)]
+
+
+def by_numpy(fitted, images, indices=None):
+    with plaingrad.plain():
+        return fitted.batch(images, indices)
+
+
+def assert_same_bits(got, expected):
+    assert got.dtype == expected.dtype == np.float32
+    assert got.flags.c_contiguous
+    assert got.flags.writeable
+    np.testing.assert_array_equal(got, expected)
+    assert np.array_equal(np.signbit(got), np.signbit(expected))
+
+
+@pytest.fixture(params=["one thread", "threads"])
+def parts(request, monkeypatch):
+    if request.param == "threads" and kernels.available:
+        from plaingrad.kernels import numba_gather
+
+        monkeypatch.setattr(numba_gather, "_LARGE", 0)
+
+
+@pytest.mark.usefixtures("parts")
+@pytest.mark.parametrize(
+    ("kind", "images"),
+    [
+        (kind, images)
+        for kind in KINDS
+        for images in STORED
+        # The range of these is not known.
+        if kind not in ("unit", "symmetric") or images.dtype != np.int16
+    ],
+    ids=lambda value: str(getattr(value, "dtype", value)),
+)
+def test_compiled_is_to_the_bit_what_numpy_makes(kind, images):
+    fitted = Normalization.fit(kind, images)
+    for indices in (None, np.array([3]), np.array([3, 0, 3, len(images) - 1] * 9), np.array([-1, 5, -50])):
+        assert_same_bits(fitted.batch(images, indices), by_numpy(fitted, images, indices))
+
+
+@pytest.mark.usefixtures("parts")
+@pytest.mark.parametrize("shift", [(), (1, 1, 1), (3, 1, 1), (1, 40, 1), (1, 1, 50), (3, 1, 50), (3, 40, 50)])
+@pytest.mark.parametrize("scale", [(), (1, 1, 1), (3, 1, 1), (1, 1, 50), (3, 40, 50)])
+def test_shift_and_scale_of_any_shape(shift, scale):
+    """On samples of more than one run of numbers, the last of them not full."""
+    images = RANDOM.integers(0, 256, (7, 3, 40, 50), dtype=np.uint8)
+    fitted = Normalization(RANDOM.standard_normal(shift) * 100, RANDOM.random(scale))
+    indices = RANDOM.integers(0, 7, 20)
+    assert_same_bits(fitted.batch(images, indices), by_numpy(fitted, images, indices))
+
+
+@needs_numba
+@pytest.mark.parametrize("images", STORED[:3], ids=lambda images: str(images.dtype))
+def test_the_usual_images_are_gathered_by_compiled_code(images, monkeypatch):
+    from plaingrad.data import normalization
+
+    monkeypatch.setattr(normalization, "gathered", None)
+    fitted = Normalization.fit("standard", images)
+    frozen = images.copy()
+    frozen.flags.writeable = False
+    for stored in (images, frozen, images[2:]):
+        fitted.batch(stored, np.array([1, 4]))
+        assert stored.flags.writeable is (stored is not frozen)
+
+
+@pytest.mark.parametrize(
+    "indices",
+    [[3, 0], np.array([3, 0], np.int32), np.array([], int), np.arange(9)[::-2]],
+    ids=["list", "int32", "none", "backwards"],
+)
+def test_indices_of_any_kind(indices):
+    fitted = Normalization.fit("standard", BYTES)
+    assert_same_bits(fitted.batch(BYTES, indices), by_numpy(fitted, BYTES, indices))
+
+
+@pytest.mark.usefixtures("parts")
+@pytest.mark.parametrize("beyond", [len(BYTES), -len(BYTES) - 1, 1 << 40])
+def test_indices_beyond_the_images(beyond):
+    with pytest.raises(IndexError):
+        Normalization.fit("standard", BYTES).batch(BYTES, np.array([0, 1, beyond, 2]))
+
+
+def test_images_that_lie_otherwise():
+    fitted = Normalization.fit("standard", BYTES)
+    for images in (BYTES[::2], BYTES[:, :, ::-1], BYTES.transpose(0, 2, 3, 1).copy().transpose(0, 3, 1, 2)):
+        assert_same_bits(
+            np.ascontiguousarray(fitted.batch(images, np.arange(4))),
+            by_numpy(fitted, images.copy(), np.arange(4)),
+        )
+
+
+def test_a_normalisation_meets_samples_of_several_shapes():
+    fitted = Normalization.fit("channels", BYTES)
+    for images in (BYTES, BYTES[:, :, :2], BYTES[:, :, :, :1], BYTES):
+        images = np.ascontiguousarray(images)
+        assert_same_bits(fitted.batch(images, np.arange(3)), by_numpy(fitted, images, np.arange(3)))
+
+
+def test_extreme_floats():
+    numbers = [0.0, -0.0, 1e-45, -1e-40, 3e38, np.inf, -np.inf, np.nan, 1 / 3]
+    for dtype in (np.float32, np.float64):
+        images = np.array([numbers, numbers[::-1]], dtype)
+        for shift, scale in ((0, 1), (0.0, -1), (np.arange(9) - 4, 1e-3), (1, np.arange(9) - 4)):
+            fitted = Normalization(np.asarray(shift), np.asarray(scale))
+            with np.errstate(all="ignore"):
+                assert_same_bits(
+                    fitted.batch(images, np.array([1, 0])), by_numpy(fitted, images, np.array([1, 0]))
+                )
 
 
 def test_fitting_makes_no_float_copy_of_the_data():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,10 @@ class Normalization:
     shift: np.ndarray
     scale: np.ndarray
     full: float | None = None
+    # By the shape of the samples last met, what `_laid_out` made for it.
+    _known: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     def __post_init__(self) -> None:
         for name in ("shift", "scale"):
@@ -65,15 +70,14 @@ class Normalization:
         """The normalised samples `images[indices]` (all of them for None), as a new array of `dtype`.
 
         Rows are gathered as they are stored, which for uint8 moves a quarter of the bytes; only then are
-        they converted, once, and the arithmetic is done in place.  Raises DataError if the samples do
-        not have the shape that was fitted.
+        they converted, once, and the arithmetic is done in place: in one pass where a compiled function
+        takes the images.  Raises DataError if the samples do not have the shape that was fitted.
         """
-        sample = images.shape[1:]
-        if not (self._fits(self.shift, sample) and self._fits(self.scale, sample)):
-            raise DataError(
-                f"normalization was fitted to samples that broadcast with {self.shift.shape}, "
-                f"got samples of {sample}"
-            )
+        shift, scale = self._known.get(images.shape[1:]) or self._laid_out(images.shape[1:])
+        if dtype is np.float32 and (compiled := _compiled()):
+            out = compiled(images, indices, shift, scale)
+            if out is not None:
+                return out
         rows = images if indices is None else gathered(images, indices)
         out = rows.astype(dtype, copy=indices is None)  # gathered rows are a copy already
         # The usual cases, no shift or no scale, skip a pass over the batch.
@@ -97,12 +101,38 @@ class Normalization:
         except KeyError as error:
             raise DataError(f"normalization: the stored state has no {error}") from error
 
+    def _laid_out(self, sample: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+        """The shift of each number of a sample of this shape, (D,), and the scale, (1,) if it is one for all."""
+        if not (self._fits(self.shift, sample) and self._fits(self.scale, sample)):
+            raise DataError(
+                f"normalization was fitted to samples that broadcast with {self.shift.shape}, "
+                f"got samples of {sample}"
+            )
+        scale = self.scale if self.scale.size == 1 else np.broadcast_to(self.scale, sample)
+        made = np.broadcast_to(self.shift, sample).flatten(), scale.flatten()
+        self._known.clear()
+        self._known[sample] = made
+        return made
+
     @staticmethod
     def _fits(array: np.ndarray, sample: tuple[int, ...]) -> bool:
         # Plain broadcasting would let a mean image of (3, 32, 32) pass for three images of (32, 32).
         return array.ndim in (0, len(sample)) and all(
             have in (1, want) for have, want in zip(array.shape, sample, strict=False)
         )
+
+
+@functools.cache
+def _compiled() -> Callable[..., np.ndarray | None] | None:
+    """What gathers and normalises in one pass, unless `plain()` switched it off; None without Numba."""
+    from plaingrad import kernels  # takes long, and is needed where batches are made alone
+    from plaingrad.ops import is_plain
+
+    if not kernels.available:
+        return None
+    from plaingrad.kernels import numba_gather
+
+    return lambda *args: None if is_plain() else numba_gather.gathered(*args)
 
 
 def gathered(images: np.ndarray, indices: Any) -> np.ndarray:

@@ -10,6 +10,20 @@ from plaingrad.kernels.compiled import available
 __all__ = ["numpy_batchnorm", "numpy_conv", "numpy_pool"]
 
 if available:
-    from plaingrad.kernels import numba_activation, numba_affine, numba_batchnorm, numba_conv, numba_pool
+    from plaingrad.kernels import (
+        numba_activation,
+        numba_affine,
+        numba_batchnorm,
+        numba_conv,
+        numba_loss,
+        numba_pool,
+    )
 
-    __all__ += ["numba_activation", "numba_affine", "numba_batchnorm", "numba_conv", "numba_pool"]
+    __all__ += [
+        "numba_activation",
+        "numba_affine",
+        "numba_batchnorm",
+        "numba_conv",
+        "numba_loss",
+        "numba_pool",
+    ]

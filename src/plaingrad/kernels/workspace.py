@@ -6,6 +6,7 @@ Fresh memory comes from the system page by page, which takes longer than computi
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import mmap
 import threading
@@ -16,6 +17,8 @@ import numpy as np
 Array = np.ndarray
 
 _LARGE = 1 << 16  # bytes: smaller arrays are left to NumPy
+# What is needed at once differs in size through a training step, so all that is used is more than that.
+_SPARE = 2
 
 
 def empty(shape: tuple[int, ...], dtype: Any = np.float32) -> Array:
@@ -30,14 +33,16 @@ def empty(shape: tuple[int, ...], dtype: Any = np.float32) -> Array:
     # Sizes in steps of an eighth, so that batches of nearly one size share their memory.
     step = 1 << max((size - 1).bit_length() - 4, 0)
     room = -(-size // step) * step
-    return np.ndarray(shape, dtype, _Lent(room, np.uint8, _store.take(room)))
+    memory = _store.take(room)
+    return np.ndarray(shape, dtype, _Lent(room, np.uint8, memory, memory.begin))
 
 
 def scratch(purpose: str, size: int) -> Array:
     """Memory for at least `size` float32 numbers, this thread's own, for use until it asks again."""
     held: dict[str, Array] = _own.__dict__
     if purpose not in held or held[purpose].size < size:
-        held[purpose] = np.frombuffer(_pages(4 * size), np.float32)
+        memory = _Memory.of(4 * size)
+        held[purpose] = np.frombuffer(memory, np.float32, size, memory.begin)
     return held[purpose]
 
 
@@ -50,20 +55,20 @@ class _Lent(np.ndarray):
     """Memory on loan: every array in it refers to this, which gives it back when the last one is gone."""
 
     def __del__(self) -> None:
-        if isinstance(self.base, mmap.mmap):
+        if isinstance(self.base, _Memory):
             _store.give_back(self.base)
 
 
 class _Store:
-    """Memory that came back, by size in bytes; never more of it than was once on loan at the same time."""
+    """Memory that came back, by size in bytes; not much more of it than was once on loan at the same time."""
 
     def __init__(self) -> None:
         # An array may die, and give back, while its thread is in here.
         self.lock = threading.RLock()
-        self.kept: dict[int, list[mmap.mmap]] = {}  # what was used last comes last
+        self.kept: dict[int, list[_Memory]] = {}  # what was used last comes last
         self.free = self.lent = self.most = 0
 
-    def take(self, size: int) -> mmap.mmap:
+    def take(self, size: int) -> _Memory:
         """So many bytes."""
         with self.lock:
             self.lent += size
@@ -75,17 +80,17 @@ class _Store:
                 if not kept:
                     del self.kept[size]
                 return memory
-        return _pages(size)
+        return _Memory.of(size)
 
-    def give_back(self, memory: mmap.mmap) -> None:
+    def give_back(self, memory: _Memory) -> None:
         """Keep it; let go of what was not asked for the longest, if there is too much."""
-        size = len(memory)
+        size = memory.room
         with self.lock:
             self.lent -= size
             self.free += size
             kept = self.kept[size] = self.kept.pop(size, [])
             kept.append(memory)
-            while self.free > self.most:
+            while self.lent + self.free > _SPARE * self.most:
                 oldest, kept = next(iter(self.kept.items()))
                 kept.pop()
                 self.free -= oldest
@@ -99,16 +104,29 @@ class _Store:
             self.free, self.most = 0, self.lent
 
 
-def _pages(size: int) -> mmap.mmap:
-    """Memory from the system, in large pages if it has them: the processor then looks fewer of them up."""
-    if not hasattr(mmap, "MADV_HUGEPAGE"):
-        return mmap.mmap(-1, size)
-    # Private: memory that could be shared with other processes, the default, has no large pages.
-    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    with contextlib.suppress(OSError):
-        memory.madvise(mmap.MADV_HUGEPAGE)
-    return memory
+class _Memory(mmap.mmap):
+    """`room` bytes from `begin` on, from the system."""
+
+    room: int
+    begin: int
+
+    @classmethod
+    def of(cls, room: int) -> _Memory:
+        """In large pages, if the system has them: the processor then looks fewer of them up."""
+        size = room + _PAGE
+        if hasattr(mmap, "MADV_HUGEPAGE"):
+            # Private: memory that could be shared with other processes, the default, has no large pages.
+            memory = cls(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+            with contextlib.suppress(OSError):
+                memory.madvise(mmap.MADV_HUGEPAGE)
+        else:
+            memory = cls(-1, size)
+        # Arrays that begin alike would compete for the same places of the cache, line by line.
+        memory.room, memory.begin = room, next(_beginnings)
+        return memory
 
 
+_PAGE, _LINE = 4096, 64
+_beginnings = itertools.cycle(range(0, _PAGE, 9 * _LINE))
 _store = _Store()
 _own = threading.local()

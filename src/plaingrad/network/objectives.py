@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from plaingrad import ops
 from plaingrad.errors import DataError, ShapeError
 
@@ -41,7 +39,7 @@ def check_labels(scores: Array, y: Array) -> None:
     count, classes = scores.shape
     if y.shape != (count,):
         raise ShapeError(f"{count} samples need labels of shape ({count},), got {tuple(y.shape)}")
-    if not np.issubdtype(y.dtype, np.integer):
+    if y.dtype.kind not in "iu":
         raise DataError(f"labels must be integers, got {y.dtype}")
     if count and (y.min() < 0 or y.max() >= classes):
         wrong = int(y[(y < 0) | (y >= classes)][0])
