@@ -194,10 +194,16 @@ def global_norm(grads: Mapping[str, Array]) -> float:
     """The Euclidean norm of all gradients as one vector."""
     arrays = [grads.flat] if isinstance(grads, FlatDict) else grads.values()
     with np.errstate(over="ignore"):
-        squares = sum(float(np.vdot(g, g)) for g in arrays)
+        squares = sum(_squares(g) for g in arrays)
     if not math.isfinite(squares):  # float32 squares overflow from 1e19 on
-        squares = sum(float(np.vdot(g, g)) for g in (np.asarray(g, np.float64) for g in arrays))
+        squares = sum(_squares(np.asarray(g, np.float64)) for g in arrays)
     return math.sqrt(squares)
+
+
+def _squares(g: Array) -> float:
+    """Σ g².  A product of the BLAS library would be cut up for its threads, and round by their number."""
+    flat = np.asarray(g).reshape(-1)
+    return sum(float(np.einsum("i,i", own, own)) for own in map(flat.__getitem__, _blocks(0, flat.size)))
 
 
 def clip_by_global_norm(grads: Mapping[str, Array], max_norm: float) -> Mapping[str, Array]:

@@ -250,6 +250,29 @@ def test_calls_at_once_from_several_threads(case):
         assert_same(tuple(got), tuple(right), rounding(tuple(right)))
 
 
+@every_case
+def test_shapes_that_do_not_fit_are_left_to_the_formula(case):
+    """Compiled loops do not look where an array ends."""
+    inputs = tuple(map(channels_last, case.make(*LARGE, dtype=np.float32)))
+    out, cache = case.run(inputs)
+    dout = channels_last(upstream(out))
+    if dout.ndim:
+        other_counts = (
+            (dout[:-1], np.concatenate([dout, dout])) if case.op != "avg_pool2d" else ()
+        )  # any fits
+        for wrong in (*other_counts, dout[..., :1], dout[0]):
+            assert compiled_among(accepting(case.backward, wrong, cache)) == []
+    for i, x in enumerate(inputs[1:], 1):
+        for wrong in (x[:-1], np.concatenate([x, x])):
+            given = (*inputs[:i], wrong, *inputs[i + 1 :])
+            if case.op not in ("conv2d", "conv2d_relu") or i > 1:  # any number of filters fits
+                assert compiled_among(accepting(case.forward, *given, **case.keywords)) == []
+
+
+def compiled_among(kernels: list[Any]) -> list[Any]:
+    return [kernel for kernel in kernels if "numba" in kernel.__module__]
+
+
 # Images of any size
 
 ONE_PIXEL = ops.Window((1, 1))

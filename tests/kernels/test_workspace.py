@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import os
 import pickle
 import threading
 
@@ -109,3 +110,25 @@ def test_scratch_is_kept_and_grows():
     assert scratch("test", 5) is small
     assert scratch("test", 1000).size >= 1000
     assert scratch("other", 5) is not scratch("test", 5)
+
+
+def test_too_large_an_array_is_a_memory_error_and_forgotten(own_store):
+    kept = empty(LARGE)
+    del kept
+    with pytest.raises(MemoryError, match=r"no 400000\.0 GB for an array of shape"):
+        empty((10**7, 10**7))
+    assert own_store.lent == 0
+    assert own_store.most < 10**9
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_has_memory_of_its_own():
+    x = empty(LARGE)
+    x[...] = 1
+    child = os.fork()
+    if not child:
+        x[...] = 2
+        os._exit(0 if (empty(LARGE).shape == LARGE) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert (x == 1).all()

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.util
 import logging
 import os
+import tempfile
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +18,18 @@ from typing import Any
 
 from platformdirs import user_cache_path
 
-available = importlib.util.find_spec("numba") is not None and not os.environ.get("PLAINGRAD_NO_NUMBA")
+
+def _works() -> bool:
+    """Whether Numba is installed, can be imported, and is not told to leave functions as they are."""
+    if os.environ.get("PLAINGRAD_NO_NUMBA"):
+        return False
+    try:
+        return not import_module("numba.core.config").DISABLE_JIT
+    except Exception:  # not there, or not for this Python, NumPy or processor
+        return False
+
+
+available = _works()
 
 # Sums may be taken in another order and a product joined with a sum, but NaN and infinity stay what they are.
 _RELAXED = {"reassoc", "contract", "nsz", "arcp"}
@@ -42,19 +53,39 @@ def compiled(function: Any = None, *, exact: bool = False, inline: bool = False)
     if inline:  # becomes part of those that call it, and is kept with them
         return numba.njit(**options)(function)
     _listen()
-    config: Any = import_module("numba.core.config")
-    before, config.CACHE_DIR = config.CACHE_DIR, str(_folder())  # read while a function is decorated
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except (RuntimeError, OSError):  # no folder can be written to
+    folder = _folder()
+    if folder is None:
         return numba.njit(**options)(function)
+    config: Any = import_module("numba.core.config")
+    before, config.CACHE_DIR = config.CACHE_DIR, str(folder)  # read while a function is decorated
+    try:
+        made = numba.njit(cache=True, **options)(function)
     finally:
         config.CACHE_DIR = before
+    _forgive(made)
+    return made
+
+
+def _forgive(made: Any) -> None:
+    """A full disk or a damaged file costs the time of compiling, not the call that meets it."""
+    kept = getattr(made, "_cache", None)
+    for name in ("load_overload", "save_overload"):
+        method = getattr(kept, name, None)
+        if method is not None:
+            setattr(kept, name, functools.partial(_tried, method))
+
+
+def _tried(method: Any, *arguments: Any) -> Any:
+    try:
+        return method(*arguments)
+    except Exception as error:
+        logging.getLogger("plaingrad").info("compiled kernels cannot be kept or read: %s", error)
+        return None
 
 
 @functools.cache
-def _folder() -> Path:
-    """Where compiled kernels are kept: $PLAINGRAD_CACHE_DIR, else the user's cache folder.
+def _folder() -> Path | None:
+    """Where compiled kernels are kept: in $PLAINGRAD_CACHE_DIR, else the user's cache folder; None if it takes no file.
 
     Its name is a digest of the source of all kernels, since Numba itself would not notice that a function
     which another calls has changed, and of the versions that compiled code depends on.
@@ -63,7 +94,14 @@ def _folder() -> Path:
     digest = hashlib.sha256(f"{version('numba')} {version('numpy')}".encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
-    return (Path(base) if base else user_cache_path("plaingrad")) / "kernels" / digest.hexdigest()[:16]
+    chosen = Path(base).absolute() if base else user_cache_path("plaingrad")
+    folder = chosen / "kernels" / digest.hexdigest()[:16]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError:
+        return None
 
 
 @functools.cache

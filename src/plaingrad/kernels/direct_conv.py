@@ -93,7 +93,7 @@ def input_gradient(d: Array, filters: Array, window: Window, shape: tuple[int, .
     return dx
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=64)
 def _patches(image: tuple[int, ...], window: Window, steps: Pair) -> tuple[Array, Array, int]:
     """Where the patch of each pixel of the result begins, and its runs within it; the length of a run."""
     _, width, channels = image
@@ -110,7 +110,7 @@ def _patches(image: tuple[int, ...], window: Window, steps: Pair) -> tuple[Array
     )
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=64)
 def _cells(image: tuple[int, ...], window: Window, steps: Pair) -> tuple[Array, Array]:
     """Where in an image the first pixel of each cell (kh, kw, C) of the filter lies; the lines of the result."""
     _, width, channels = image

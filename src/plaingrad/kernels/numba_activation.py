@@ -147,7 +147,8 @@ def _accepts(x: Any) -> bool:
 
 
 def _accepts_backward(dout: Any, cache: Any) -> bool:
-    return is_single(dout) and all(map(_accepts, cache if isinstance(cache, tuple) else (cache,)))
+    arrays = cache if isinstance(cache, tuple) else (cache,)
+    return is_single(dout) and all(_accepts(array) and array.shape == dout.shape for array in arrays)
 
 
 @ops.relu_forward.kernel(_accepts)

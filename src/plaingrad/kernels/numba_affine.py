@@ -19,12 +19,18 @@ Array = np.ndarray
 _SMALL = 2_000_000  # multiplications: below, waking a thread costs more than it saves
 
 
+# Compiled loops do not look where an array ends, so shapes that do not fit are left to the formulas.
+
+
 def _accepts(x: Any, w: Any, b: Any = None) -> bool:
-    return is_single(x) and is_single(w) and (b is None or is_single(b)) and x.size > 0
+    if not (is_single(x) and is_single(w) and x.ndim == w.ndim == 2 and x.size and w.size):
+        return False
+    return x.shape[1] == w.shape[0] and (b is None or (is_single(b) and b.shape == w.shape[1:]))
 
 
 def _accepts_backward(dout: Any, cache: tuple[Any, Any], **needs: Any) -> bool:
-    return _accepts(*cache, dout)
+    x, w = cache
+    return _accepts(x, w) and is_single(dout) and dout.shape == (len(x), w.shape[1])
 
 
 def _product(a: Array, transposed: bool, b: Array, bias: Array | None, floor: np.float32) -> Array:

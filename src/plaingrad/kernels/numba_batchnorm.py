@@ -28,11 +28,14 @@ _LARGE = 1 << 17  # numbers: below, waking a thread costs more than it saves
 
 
 def _accepts(x: Any, gamma: Any, beta: Any, **keywords: Any) -> bool:
-    return is_single(x) and is_single(gamma) and is_single(beta) and x.ndim in (2, 4) and x.size > 0
+    if not (is_single(x) and is_single(gamma) and is_single(beta) and x.ndim in (2, 4) and x.size):
+        return False
+    return gamma.shape == beta.shape == x.shape[1:2]  # compiled loops do not look where an array ends
 
 
 def _accepts_backward(dout: Any, cache: BatchnormCache | BatchnormActivationCache) -> bool:
-    return is_single(dout) and _accepts(*cache[:3])  # x̂, γ and rstd, or x, γ and β
+    # The first three are x̂, γ and rstd, or x, γ and β.
+    return is_single(dout) and _accepts(*cache[:3]) and dout.shape == cache[0].shape
 
 
 class _Rows:

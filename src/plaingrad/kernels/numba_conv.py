@@ -26,11 +26,16 @@ _ENOUGH = 8  # channels and filters: with fewer, transforming tiles takes longer
 
 
 def _accepts(x: Any, w: Any, b: Any = None, *, groups: int = 1, **window: Any) -> bool:
-    return groups == 1 and is_single(x) and is_single(w) and (b is None or is_single(b)) and x.size > 0
+    if not (groups == 1 and is_single(x) and is_single(w) and x.ndim == w.ndim == 4 and x.size and w.size):
+        return False
+    return b is None or (is_single(b) and b.shape == w.shape[:1])
 
 
 def _accepts_backward(dout: Any, cache: Conv2dCache, **needs: Any) -> bool:
-    return _accepts(cache.x, cache.w, dout, groups=cache.groups)
+    x, w, window, groups = cache
+    if not (_accepts(x, w, groups=groups) and is_single(dout)):
+        return False
+    return dout.shape == (len(x), len(w), *window.steps(x.shape[2:], what="conv2d"))
 
 
 def by_tiles(window: Window, channels: int, filters: int) -> bool:

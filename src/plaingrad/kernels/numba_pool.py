@@ -174,11 +174,17 @@ def _accepts(x: Any, *, window: Any, **moved: Any) -> bool:
 
 def _accepts_backward(dout: Any, cache: MaxPoolCache) -> bool:
     winner = cache.winner
-    return is_single(dout) and dout.size > 0 and type(winner) is np.ndarray and winner.dtype == np.uint8
+    compact = type(winner) is np.ndarray and winner.dtype == np.uint8 and winner.shape == dout.shape
+    return compact and _fits(dout, cache.window, cache.image)
 
 
 def _accepts_mean_backward(dout: Any, cache: Any) -> bool:
-    return is_single(dout) and dout.size > 0
+    return _fits(dout, *cache)
+
+
+def _fits(dout: Any, window: Window, image: tuple[int, int]) -> bool:
+    """Compiled loops do not look where an array ends."""
+    return is_single(dout) and dout.size > 0 and dout.shape[2:] == window.steps(image, what="pooling")
 
 
 @ops.max_pool2d_forward.kernel(_accepts)

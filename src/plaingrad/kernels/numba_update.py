@@ -113,8 +113,9 @@ UPDATES: dict[str, tuple[Callable[..., None], Callable[[Any, float, int], tuple[
 
 
 def accepts(*arrays: Array) -> bool:
-    """Whether these are what the functions above take: arrays of float32."""
-    return all(type(a) is np.ndarray and a.dtype == np.float32 for a in arrays)
+    """Whether these are what the functions above take: arrays of float32, all of one length."""
+    one = arrays[0].shape
+    return all(type(a) is np.ndarray and a.dtype == np.float32 and a.shape == one for a in arrays)
 
 
 def run(

@@ -20,13 +20,13 @@ _SMALL = 1 << 17  # numbers: below, waking a thread costs more than it saves
 _DEPTH = 512  # so many terms of the sum at once: what they need of b then stays in the cache for all rows
 
 
-@functools.cache
+@functools.lru_cache(maxsize=128)
 def lines(count: int, length: int) -> Array:
     """Where each of `count` rows of so many numbers begins."""
     return np.arange(count, dtype=np.intp) * length
 
 
-@functools.cache
+@functools.lru_cache(maxsize=128)
 def zeros(count: int) -> Array:
     """So many zeros, for sums to start at."""
     return np.zeros(count, np.float32)

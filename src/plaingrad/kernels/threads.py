@@ -41,16 +41,30 @@ def shared_out(work: Callable[[int, int], Any], count: int, *, small: bool = Fal
     queue, helpers = _helpers(os.getpid())
     others = min(helpers, parts - 1)
     finished: SimpleQueue[BaseException | None] = SimpleQueue()
-    for _ in range(others):
-        # np.errstate holds within a context: the caller's, here as if there were no other threads.
-        queue.put((copy_context(), take_parts, finished))
+    asked = 0
     try:
+        for _ in range(others):
+            # np.errstate holds within a context: the caller's, here as if there were no other threads.
+            queue.put((copy_context(), take_parts, finished))
+            asked += 1
         take_parts()
     finally:  # no thread may still be writing when we return
-        errors = [finished.get() for _ in range(others)]
+        errors = _collected(finished, asked)
     for error in filter(None, errors):
         raise error
     return results
+
+
+def _collected(finished: SimpleQueue[BaseException | None], count: int) -> list[BaseException | None]:
+    """What so many threads put there; Ctrl-C waits until all have."""
+    found: list[BaseException | None] = []
+    while len(found) < count:
+        try:
+            found.append(finished.get())
+        except KeyboardInterrupt as interrupt:
+            found.append(interrupt)
+            count += 1
+    return found
 
 
 @contextlib.contextmanager
@@ -121,7 +135,7 @@ def _helpers(process: int) -> tuple[SimpleQueue[Any], int]:
                 finished.put(error)
             del context, work, finished  # arrays are not to be kept until the next work comes
 
-    count = processors() - 1
+    count = min(processors(), _PARTS) - 1
     for number in range(count):
         threading.Thread(target=help_out, name=f"plaingrad-kernel-{number + 1}", daemon=True).start()
     return queue, count

@@ -9,6 +9,7 @@ import contextlib
 import itertools
 import math
 import mmap
+import os
 import threading
 from typing import Any
 
@@ -33,7 +34,10 @@ def empty(shape: tuple[int, ...], dtype: Any = np.float32) -> Array:
     # Sizes in steps of an eighth, so that batches of nearly one size share their memory.
     step = 1 << max((size - 1).bit_length() - 4, 0)
     room = -(-size // step) * step
-    memory = _store.take(room)
+    try:
+        memory = _store.take(room)
+    except (OSError, OverflowError):
+        raise MemoryError(f"no {size / 1e9:.1f} GB for an array of shape {shape}") from None
     return np.ndarray(shape, dtype, _Lent(room, np.uint8, memory, memory.begin))
 
 
@@ -71,16 +75,21 @@ class _Store:
     def take(self, size: int) -> _Memory:
         """So many bytes."""
         with self.lock:
-            self.lent += size
-            self.most = max(self.most, self.lent)
             kept = self.kept.get(size)
             if kept:
                 self.free -= size
                 memory = kept.pop()
                 if not kept:
                     del self.kept[size]
-                return memory
-        return _Memory.of(size)
+            else:
+                try:
+                    memory = _Memory.of(size)
+                except OSError:
+                    self.release()  # and once more
+                    memory = _Memory.of(size)
+            self.lent += size
+            self.most = max(self.most, self.lent)
+        return memory
 
     def give_back(self, memory: _Memory) -> None:
         """Keep it; let go of what was not asked for the longest, if there is too much."""
@@ -114,13 +123,14 @@ class _Memory(mmap.mmap):
     def of(cls, room: int) -> _Memory:
         """In large pages, if the system has them: the processor then looks fewer of them up."""
         size = room + _PAGE
-        if hasattr(mmap, "MADV_HUGEPAGE"):
-            # Private: memory that could be shared with other processes, the default, has no large pages.
+        if hasattr(mmap, "MAP_PRIVATE"):
+            # The default is memory that a forked process would share, and it has no large pages.
             memory = cls(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        else:  # Windows
+            memory = cls(-1, size)
+        if hasattr(mmap, "MADV_HUGEPAGE"):
             with contextlib.suppress(OSError):
                 memory.madvise(mmap.MADV_HUGEPAGE)
-        else:
-            memory = cls(-1, size)
         # Arrays that begin alike would compete for the same places of the cache, line by line.
         memory.room, memory.begin = room, next(_beginnings)
         return memory
@@ -130,3 +140,5 @@ _PAGE, _LINE = 4096, 64
 _beginnings = itertools.cycle(range(0, _PAGE, 9 * _LINE))
 _store = _Store()
 _own = threading.local()
+if hasattr(os, "register_at_fork"):  # another thread may have held the lock when the process forked
+    os.register_at_fork(after_in_child=lambda: setattr(_store, "lock", threading.RLock()))

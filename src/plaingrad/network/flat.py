@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from plaingrad.errors import ShapeError
+from plaingrad.kernels.workspace import empty
 
 Array = np.ndarray
 Shape = tuple[int, ...]
@@ -84,7 +85,7 @@ class FlatDict(dict[str, Array]):
 
     def like(self, dtype: Any = None) -> FlatDict:
         """A dict of the same names, shapes and layout whose values are not yet set."""
-        flat = np.empty(self.flat.size, dtype or self.flat.dtype)
+        flat = empty((self.flat.size,), dtype or self.flat.dtype)  # gradients are made, and gone, each step
         return FlatDict.__new__(FlatDict)._view(self._places, self.size_first, flat)
 
     def renamed(self, names: Mapping[str, str]) -> FlatDict:
