@@ -1,6 +1,6 @@
 """Convolution of float32 images, compiled: Winograd's way for filters of 3×3 pixels, else directly.
 
-$PLAINGRAD_WINOGRAD=0 forbids the first, which rounds about twice as coarsely as the second.
+$PLAINGRAD_WINOGRAD=0 forbids the first, which rounds more coarsely than the second.
 """
 
 from __future__ import annotations

@@ -77,9 +77,8 @@ def times(out, start, start_row, a, a_rows, a_step, one, b, first, last, steps, 
 def column_sums(rows: Array) -> Array:
     """The sum (D,) of contiguous rows (N, D)."""
     count, columns = rows.shape
-    several = 16 // math.gcd(
-        columns, 16
-    )  # narrow rows are taken several at a time, as one that fills vectors
+    # Narrow rows are taken several at a time, as one that fills vectors.
+    several = 16 // math.gcd(columns, 16)
     block = 64 * several  # rows added up before they join the others: less is lost to rounding
     flat = rows.reshape(-1)
     if rows.size < _SMALL:
@@ -95,11 +94,8 @@ def column_sums(rows: Array) -> Array:
 def _added(rows, columns, several, block, first, last):
     """The sum of rows `first` to `last`."""
     width = several * columns
-    total, some, sums = (
-        np.zeros(width, np.float32),
-        np.empty(width, np.float32),
-        np.zeros(columns, np.float32),
-    )
+    total, some = np.zeros(width, np.float32), np.empty(width, np.float32)
+    sums = np.zeros(columns, np.float32)
     whole = first + (last - first) // several * several
     for begin in range(first, whole, block):
         some[:] = np.float32(0)

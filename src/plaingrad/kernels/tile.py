@@ -30,7 +30,6 @@ _features = llvmlite.binding.get_host_cpu_features()
 # Of the vector registers ROWS · WIDE numbers are sums, one row of b and one number of a: 32 registers of 16
 # (AVX-512), 16 of 8 (AVX2) or, as on ARM, 32 of 4 hold them.
 ROWS, WIDE = (8, 32) if _features.get("avx512f") else (6, 16)
-WIDTHS = tuple(w for w in (8, 16, 32) if w <= WIDE)
 
 LOWEST = np.float32(-np.inf)
 """A `floor` that changes nothing."""

@@ -10,8 +10,8 @@ for each of the 36 pairs of points e.  The sum over channels makes 36 matrix pro
 Everything is linear, so the gradients have the same form: the input's is a convolution with the filter
 turned round, and with D = A dout Aᵀ the filter's is  dw = Gᵀ (Σ_tiles V D) G.
 
-The points are 0, ±√½, ±√2 and ∞.  The customary 0, ±1, ±2, ∞ have nicer numbers and four to six times the
-rounding error: with ours it is about twice that of adding the products up directly.
+The points are 0, ±√½, ±√2 and ∞.  The customary 0, ±1, ±2, ∞ have nicer numbers and about four times the
+rounding error.
 
 Sources: Winograd 1980, Arithmetic Complexity of Computations; Lavin & Gray 2016, arXiv:1509.09308, section 4;
 Barabasz et al. 2020, arXiv:1803.10986, for the influence of the points.
