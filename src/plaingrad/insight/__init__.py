@@ -1,7 +1,12 @@
 """Insight: whether gradients are right, and what is wrong where they are not."""
 
-from plaingrad.insight.gradient_report import GradientReport, GradientRow
-from plaingrad.insight.gradients import check_gradients, numeric_gradient, relative_error
+from plaingrad.insight.gradients import (
+    GradientReport,
+    GradientRow,
+    check_gradients,
+    numeric_gradient,
+    relative_error,
+)
 
 __all__ = [
     "GradientReport",

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from plaingrad.insight.gradient_report import GradientRow
-from plaingrad.insight.slopes import Comparison, Line, Slopes
+from plaingrad.insight.gradients.report import GradientRow
+from plaingrad.insight.gradients.slopes import Comparison, Line, Slopes
 
 Array = np.ndarray
 

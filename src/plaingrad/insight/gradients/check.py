@@ -16,10 +16,10 @@ from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 
-from plaingrad.insight.gradient_report import GradientReport, GradientRow
-from plaingrad.insight.gradient_subjects import Misfit, Subject, subject_of
-from plaingrad.insight.gradient_verdict import Finding, judge
-from plaingrad.insight.slopes import ROUNDING, Line, Slopes, outputs_around
+from plaingrad.insight.gradients.report import GradientReport, GradientRow
+from plaingrad.insight.gradients.slopes import ROUNDING, Line, Slopes, outputs_around
+from plaingrad.insight.gradients.subjects import Misfit, Subject, subject_of
+from plaingrad.insight.gradients.verdict import Finding, judge
 from plaingrad.model import Model
 from plaingrad.network import Layer
 

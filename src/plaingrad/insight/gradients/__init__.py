@@ -1,0 +1,6 @@
+"""The gradient checker: analytic gradients against numeric differences, and a name for what is wrong."""
+
+from plaingrad.insight.gradients.check import check_gradients, numeric_gradient, relative_error
+from plaingrad.insight.gradients.report import GradientReport, GradientRow
+
+__all__ = ["GradientReport", "GradientRow", "check_gradients", "numeric_gradient", "relative_error"]
