@@ -198,22 +198,6 @@ def test_predict(run, tmp_path):
     assert "no image" in bad.stderr
 
 
-def test_check():
-    result = call("check", *SMALL, "--json")
-    assert result.exit_code == 0, result.output
-    assert last_json(result)["ok"] is True
-
-
-def test_check_fails_with_exit_code_1_where_a_gradient_is_wrong(monkeypatch):
-    from plaingrad import ops
-
-    right = ops.relu_backward.formula
-    monkeypatch.setattr(ops.relu_backward, "formula", lambda dout, cache: -right(dout, cache))
-    result = call("check", *SMALL)
-    assert result.exit_code == 1
-    assert "affine1.weight" in result.stdout
-
-
 def test_lists():
     assert "two-layer" in call("recipes").stdout
     assert "fashion-mnist" in call("data", "list").stdout

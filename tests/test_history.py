@@ -1,6 +1,7 @@
 """The history of a run, as it is written and read back."""
 
 import math
+from contextlib import nullcontext
 
 import pytest
 
@@ -70,6 +71,52 @@ def test_a_line_that_is_not_a_record(tmp_path):
     )
     with pytest.raises(RunError, match="line 2 is not a record"):
         history.read(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [
+        ("step", {"loss": "2"}),
+        ("step", {"loss": [2.0]}),
+        ("step", {"loss": True}),
+        ("step", {"loss": None}),
+        ("step", {"loss": 10**400}),
+        ("step", {"step": 0}),
+        ("step", {"step": "1"}),
+        ("epoch", {"lr": "fast"}),
+        ("epoch", {"train_accuracy": None}),
+        ("epoch", {"val_accuracy": [0.5]}),
+        ("epoch", {"step": math.nan}),
+        ("epoch", {"step": 10**12}),
+        ("epoch", {"step": -1}),
+        ("resume", {"step": None}),
+        ("look", {"step": 1.5}),
+        ("look", {"step": True}),
+    ],
+)
+def test_a_value_that_no_run_wrote(tmp_path, kind, wrong):
+    path = tmp_path / "h"
+    values = {"step": {"step": 1, "loss": 2.0}, "epoch": record(2).to_dict()}.get(kind, {"step": 1})
+    for given, refused in ((values, False), (values | wrong, True)):
+        path.unlink(missing_ok=True)
+        writer = HistoryWriter(path)
+        writer.append(kind, **given)
+        writer.append("step", step=1, loss=1.0)
+        writer.flush()
+        with pytest.raises(RunError, match="line 1 is not a record") if refused else nullcontext():
+            history.read(path)
+
+
+def test_brackets_without_end(tmp_path):
+    path = tmp_path / "h"
+    path.write_text("[" * 200_000 + '\n{"type": "step", "step": 1, "loss": 2}\n')
+    with pytest.raises(RunError, match="line 1 is not a record"):
+        history.read(path)
+
+
+def test_a_folder_in_place_of_the_file(tmp_path):
+    with pytest.raises(RunError, match="cannot be read"):
+        history.read(tmp_path)
 
 
 def test_bytes_that_are_no_text(tmp_path):

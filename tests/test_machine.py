@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import plaingrad as pg
@@ -114,3 +116,21 @@ def test_the_command_line_says_so_before_a_run_begins(tmp_path):
     expected = "plaingrad: PLAINGRAD_NUM_THREADS must be a whole number, 1 or more, got 'many'\n"
     assert (done.returncode, done.stderr) == (2, expected)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="only Linux forgets a peak of memory on request"
+)
+def test_the_peak_of_memory_can_be_forgotten():
+    np.ones(20_000_000)  # 160 MB, freed
+    assert machine.forget_peak()
+    now = machine.resident_mb()
+    np.ones(5_000_000)  # 40 MB
+    assert 35 < machine.resident_mb(peak=True) - now < 80
+
+
+def test_a_system_that_does_not_tell_its_memory(monkeypatch, tmp_path):
+    monkeypatch.setattr(machine, "_STATUS", tmp_path / "none" / "status")
+    monkeypatch.setattr(machine, "_RESET", tmp_path / "none" / "clear_refs")
+    assert not machine.forget_peak()
+    assert math.isnan(machine.resident_mb())

@@ -54,7 +54,8 @@ def test_nothing_from_outside_is_taken_as_html(tmp_path):
 def test_a_run_that_has_not_ended(run, tmp_path):
     (tmp_path / "recipe.toml").write_bytes((run / "recipe.toml").read_bytes())
     assert "unfinished" in report.write(tmp_path).read_text("utf-8")
-    (tmp_path / "history.jsonl").write_bytes((run / "history.jsonl").read_bytes().splitlines(True)[0])
+    lines = (run / "history.jsonl").read_bytes().splitlines(True)
+    (tmp_path / "history.jsonl").write_bytes(next(line for line in lines if b'"type": "step"' in line))
     assert "svg" in report.write(tmp_path).read_text("utf-8")
 
 

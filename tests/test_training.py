@@ -478,8 +478,3 @@ def test_predict(finished, tmp_path):
     (tmp_path / "bad.png").write_bytes(b"\x89PNG nothing")
     with pytest.raises(DataError, match="bad.png"):
         predict(finished[1], [files[0], tmp_path / "bad.png"])
-
-
-def test_check_finds_the_gradients_of_a_recipe_right():
-    report = training.check(small(), samples=5)
-    assert report.ok, report

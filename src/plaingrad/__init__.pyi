@@ -12,11 +12,15 @@ from .data import Dataset as Dataset
 from .data import Normalization as Normalization
 from .data import Split as Split
 from .data import load_data as load_data
+from .diagnosis import diagnose as diagnose
 from .errors import PlaingradError as PlaingradError
 from .evaluation import evaluate as evaluate
 from .evaluation import predict as predict
 from .insight import GradientReport as GradientReport
 from .insight import check_gradients as check_gradients
+from .insight.doctor import Diagnosis as Diagnosis
+from .insight.doctor import Doctor as Doctor
+from .insight.doctor import Watch as Watch
 from .machine import __version__ as __version__
 from .model import Model as Model
 from .network import ELU as ELU
@@ -68,6 +72,7 @@ from .optim import AdamW as AdamW
 from .optim import Momentum as Momentum
 from .optim import Nesterov as Nesterov
 from .optim import RMSProp as RMSProp
+from .readiness import preflight as preflight
 from .recipe import read_recipe as read_recipe
 from .schedules import Constant as Constant
 from .schedules import Cosine as Cosine

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from plaingrad.data import Split
     from plaingrad.solver import Solver
 
 
@@ -42,6 +43,18 @@ class Callback:
 
     def on_epoch(self, solver: Solver, record: EpochRecord) -> None:
         """After each evaluation."""
+
+    def on_scores(self, solver: Solver, split: Split, scores: Any, y: Any) -> None:
+        """While accuracy is measured, batch by batch: scores (n, C) of samples of `split`, their labels (n,).
+
+        Not told of a model whose own `predict` gives classes alone.
+        """
+
+    def on_non_finite(self, solver: Solver, where: str | None, X: Any, y: Any) -> None:
+        """When the loss of a batch X, y is not finite, or with X and y None a parameter, before training stops.
+
+        `where` is the first layer whose output is not finite, or the parameter; None where that is not known.
+        """
 
     def on_end(self, solver: Solver) -> None:
         """When training ends by itself, before the best parameters are put back into the model."""

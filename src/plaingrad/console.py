@@ -16,10 +16,17 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from plaingrad.diagnosis import Trial
+
 
 def warn(message: str) -> None:
     """A sentence on standard error."""
     print(f"plaingrad: warning: {message}", file=sys.stderr)
+
+
+def tell(message: str) -> None:
+    """What the doctor says during training, on standard error."""
+    print(message, file=sys.stderr, flush=True)
 
 
 def discard_output() -> None:
@@ -97,6 +104,29 @@ def confusion(part: str, own: dict[str, Any]) -> None:
     ]
     print(f"  {part} set: how many samples of the class on the left were taken for the one above")
     _print(shown, _table(["", *numbers], rows, range(1, len(names) + 1), tight=True))
+
+
+def trial(made: Trial) -> None:
+    """What the doctor's change did: both trainings, and the verdict."""
+    print(f"tried: {', '.join(made.changes)} ({made.finding.condition.replace('_', ' ')})")
+    rows = [
+        (
+            name,
+            f"{own.steps:,}",
+            f"{own.epochs:.1f}",
+            "–" if own.loss is None else f"{own.loss:.4f}",
+            percent(own.train_accuracy),
+            percent(own.val_accuracy),
+            f"{own.seconds:.1f} s",
+        )
+        for name, own in (("before", made.before), ("after", made.after))
+    ]
+    columns = ["recipe", "steps", "epochs", "loss", "train accuracy", "validation accuracy", "time"]
+    table(columns, rows, right=range(1, len(columns)))
+    for name, own in (("before", made.before), ("after", made.after)):
+        if own.failure:
+            print(f"  {name}: {own.failure}")
+    print(made.verdict)
 
 
 class Lines(Callback):

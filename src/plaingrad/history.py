@@ -1,7 +1,8 @@
 """The history of a run: `history.jsonl`, one JSON object per line, only ever appended to.
 
 Lines: {"type": "step", "step", "loss"}, {"type": "epoch", ...EpochRecord}, {"type": "resume", "step"}
-where a later sitting went on from a checkpoint, and {"type": "end", ...} with the result.
+where a later sitting went on from a checkpoint, {"type": "end", ...} with the result, and what a watch saw:
+lines of the types in SEEN, each with the number of steps that were done.
 """
 
 from __future__ import annotations
@@ -9,25 +10,37 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from plaingrad.callbacks import EpochRecord
 from plaingrad.errors import RunError
 
+SEEN = ("setup", "order", "probes", "look", "measured", "non_finite")
+
+_MOST_STEPS = 10**9  # more than any history holds: such a number is damage
+
 
 @dataclass
 class History:
-    """What a run recorded: the loss of every step, every evaluation, and the result once there is one."""
+    """What a run recorded: the loss of every step, every evaluation, and the result once there is one.
+
+    seen: what a watch noted, as it stands in the lines, oldest first; `insight.doctor` makes sense of it.
+    """
 
     losses: list[float] = field(default_factory=list)
     records: list[EpochRecord] = field(default_factory=list)
+    seen: list[dict[str, Any]] = field(default_factory=list)
     result: dict[str, Any] | None = None
 
     def up_to(self, step: int) -> History:
         """What was recorded up to `step`."""
-        return History(self.losses[:step], [r for r in self.records if r.step <= step])
+        return History(
+            self.losses[:step],
+            [r for r in self.records if r.step <= step],
+            [line for line in self.seen if line["step"] <= step],
+        )
 
 
 class HistoryWriter:
@@ -61,25 +74,54 @@ class HistoryWriter:
 def read(path: Path) -> History:
     """Read a history file; a last line cut short (a crash while writing) is left out.
 
-    Raises RunError for any other line that is not a record.
+    Raises RunError for any other line that is not a record, and for a file that cannot be read.
     """
     history = History()
-    names = {f.name for f in fields(EpochRecord)}
-    lines = path.read_bytes().splitlines() if path.exists() else []
+    try:
+        lines = path.read_bytes().splitlines() if path.exists() else []
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror}") from None
     for number, line in enumerate(lines, 1):
         try:
             values = json.loads(line)
             kind = values.pop("type")
             if kind == "step":
-                history.losses[values["step"] - 1 :] = [values["loss"]]
+                history.losses[_step(values["step"], 1) - 1 :] = [_number(values["loss"])]
             elif kind == "epoch":
-                history.records.append(EpochRecord(**{n: values[n] for n in names}))
+                history.records.append(_record(values))
             elif kind == "resume":
-                history = history.up_to(values["step"])
+                history = history.up_to(_step(values["step"]))
+            elif kind in SEEN:
+                history.seen.append({"type": kind, **values, "step": _step(values["step"])})
             elif kind == "end":
                 history.result = values
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             if number == len(lines):
                 break
             raise RunError(f"{path}: line {number} is not a record of a run") from error
     return history
+
+
+def _record(values: dict[str, Any]) -> EpochRecord:
+    val_accuracy = values["val_accuracy"]
+    return EpochRecord(
+        epoch=_number(values["epoch"]),
+        step=_step(values["step"]),
+        lr=_number(values["lr"]),
+        loss=_number(values["loss"]),
+        train_accuracy=_number(values["train_accuracy"]),
+        val_accuracy=None if val_accuracy is None else _number(val_accuracy),
+        seconds=_number(values["seconds"]),
+    )
+
+
+def _step(value: Any, least: int = 0) -> int:
+    if type(value) is not int or not least <= value <= _MOST_STEPS:
+        raise ValueError(f"{value!r} is no number of steps")
+    return value
+
+
+def _number(value: Any) -> float:
+    if type(value) not in (int, float):
+        raise TypeError(f"{value!r} is no number")
+    return float(value)

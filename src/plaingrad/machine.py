@@ -6,6 +6,7 @@ import functools
 import math
 import os
 import platform
+import re
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -72,6 +73,34 @@ def _quotas(root: Path = Path("/")) -> Iterator[float]:
                         yield int(quota) / int(period)
                 except (OSError, ValueError):  # no such file, or not of this form: no limit
                     continue
+
+
+_STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+def forget_peak() -> bool:
+    """Have the peak of this process's resident memory measured from now on; False where the system cannot.
+
+    Source: Linux, Documentation/filesystems/proc.rst (clear_refs): writing 5 makes the peak what is resident now.
+    """
+    try:
+        _RESET.write_text("5", encoding="ascii")
+    except OSError:  # not Linux, or not allowed
+        return False
+    return True
+
+
+def resident_mb(*, peak: bool = False) -> float:
+    """The resident memory of this process in megabytes: now, or its peak since `forget_peak` returned True.
+
+    NaN where the system does not tell.
+    """
+    try:
+        status = _STATUS.read_text(encoding="ascii")
+    except OSError:
+        return math.nan
+    found = re.search(rf"^{'VmHWM' if peak else 'VmRSS'}:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(found[1]) * 1024 / 1e6 if found else math.nan
 
 
 def peak_memory_mb() -> float | None:

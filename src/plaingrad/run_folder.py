@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shlex
 import tomllib
 from collections.abc import Callable, Iterator
@@ -75,7 +76,7 @@ class RunFolder:
     def open(cls, path: str | Path) -> RunFolder:
         """The folder of a run that was made before.  Raises RunError if it is not one."""
         folder = cls(Path(path))
-        if not folder.recipe_file.is_file():
+        if not os.path.isfile(folder.recipe_file):  # False, too, for what no path can be
             raise RunError(f"{path} is not a run folder: it holds no recipe.toml")
         return folder
 

@@ -19,6 +19,7 @@ from plaingrad.errors import NonFiniteError, RecipeError, require_count, require
 from plaingrad.interruption import Interruption
 from plaingrad.machine import processors
 from plaingrad.model import Model, predict
+from plaingrad.network import Network
 from plaingrad.optim import SGD, Rule
 from plaingrad.optimizer import Optimizer, clip_by_global_norm
 from plaingrad.sampling import Sampler, sampler_of
@@ -188,7 +189,10 @@ class Solver:
         correct = 0
         for start in range(0, len(indices), batch_size):
             X, y = split.batch(indices[start : start + batch_size])
-            correct += int((predict(self.model, X) == y).sum())
+            predicted, scores = self._predicted(X)
+            correct += int((predicted == y).sum())
+            if scores is not None:
+                self._tell("on_scores", split, scores, y)
         return correct / len(indices)
 
     def restore_best(self) -> None:
@@ -244,7 +248,7 @@ class Solver:
     def _take_step(self, X: Array, y: Array) -> None:
         loss, grads = loss_and_gradients(self.model, X, y, step=self.step, count=self.accumulate)
         if not math.isfinite(loss):
-            self.on_non_finite(self._where_not_finite(loss, X, y))
+            self._complain_of(loss, X, y)
         if self.clip_norm is not None:
             grads = clip_by_global_norm(grads, self.clip_norm)
         self.optimizer.step(self.model.params, grads, self.learning_rate)
@@ -258,6 +262,7 @@ class Solver:
         started = time.perf_counter()
         infinite = self.not_finite()
         if infinite:
+            self._tell("on_non_finite", infinite, None, None)
             self.on_non_finite(
                 f"{infinite} is not finite after step {self.step} (epoch {self.epoch:.2f}); try a smaller "
                 f"learning rate (now {self.learning_rate_at(self.step - 1):.3g})"
@@ -292,9 +297,21 @@ class Solver:
             return np.arange(count)
         return np.sort(np.random.default_rng((self.seed, 1)).choice(count, self.train_samples, replace=False))
 
-    def _where_not_finite(self, loss: float, X: Array, y: Array) -> str:
+    def _predicted(self, X: Array) -> tuple[Array, Array | None]:
+        """The class of each sample (n,), and the scores (n, C) where these are what decides it."""
+        own = getattr(self.model, "predict", None)
+        if own is None:
+            scores = np.asarray(self.model.loss(X))
+        elif getattr(own, "__func__", None) is Network.predict:
+            scores = own.__self__.scores(X)
+        else:
+            return predict(self.model, X), None
+        return scores.argmax(axis=1), scores
+
+    def _complain_of(self, loss: float, X: Array, y: Array) -> None:
+        """Find the first layer whose output is not finite, tell the callbacks, and stop."""
         find = getattr(self.model, "first_non_finite", None)
-        where = "look at the scores"
+        layer, where = None, "look at the scores"
         if find:
             parts = micro_batches(self.model, X, y, step=self.step, count=self.accumulate)
             layer = next((found for part, _, _ in parts if (found := find(part))), None)
@@ -305,7 +322,10 @@ class Solver:
         advice = (diagnose and diagnose(self.loss_history)) or (
             f"try a smaller learning rate (now {self.learning_rate:.3g})"
         )
-        return f"the loss is {loss} at step {self.step} (epoch {self.epoch:.2f}): {where}; {advice}"
+        self._tell("on_non_finite", layer, X, y)
+        self.on_non_finite(
+            f"the loss is {loss} at step {self.step} (epoch {self.epoch:.2f}): {where}; {advice}"
+        )
 
     def _tell(self, event: str, *args: Any) -> None:
         for callback in self.callbacks:

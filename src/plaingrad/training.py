@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,14 @@ from plaingrad.callbacks import Callback
 from plaingrad.checkpoint import Checkpoint
 from plaingrad.data import Dataset
 from plaingrad.errors import Interrupted, NonFiniteError, RunError
-from plaingrad.insight import GradientReport, check_gradients
+from plaingrad.insight.doctor import Doctor, Watch
+from plaingrad.insight.doctor.notes import Note, from_line, to_line
 from plaingrad.recorder import Recorder
 from plaingrad.run_folder import RunFolder, Warn, silent
 from plaingrad.settings import Recipe
 from plaingrad.solver import Solver
+
+Tell = Callable[[str], Any]
 
 
 @dataclass(frozen=True)
@@ -57,25 +60,39 @@ def train(
     *,
     callbacks: Iterable[Callback] = (),
     warn: Warn = silent,
+    watch: bool = True,
+    tell: Tell | None = None,
 ) -> Result:
     """Train as the recipe says in a new run folder (`out`, or one under runs/), then test and report.
 
-    `warn` hears sentences about what went wrong without ending the run.  Raises NonFiniteError if the
-    loss stops being a number, and Interrupted if a signal came; both leave a checkpoint.
+    `warn` hears sentences about what went wrong without ending the run.  With `watch`, the folder records
+    what `diagnose` needs, which changes no result, and `tell`, if given, hears the doctor's sentences while
+    the run goes on.  Raises NonFiniteError if the loss stops being a number, and Interrupted if a signal
+    came; both leave a checkpoint.
     """
     data = recipe.data.build()
-    solver = _solver(recipe, data, callbacks)  # before the folder: it may not fit the data
+    solver = solver_of(recipe, data, callbacks)  # before the folder: it may not fit the data
     folder = RunFolder.new(out, recipe.name)
     recorder = _record(solver, recipe, folder, warn)
+    if watch:
+        _watch(solver, recorder, tell)
     facts = {**machine.facts(), "data_sha256": data.sha256}
     folder.write_recipe(recipe.model_copy(update={"data": recipe.data.absolute()}).to_toml(run=facts))
     return _finish(solver, recorder)
 
 
-def resume(path: str | Path, *, callbacks: Iterable[Callback] = (), warn: Warn = silent) -> Result:
+def resume(
+    path: str | Path,
+    *,
+    callbacks: Iterable[Callback] = (),
+    warn: Warn = silent,
+    watch: bool = True,
+    tell: Tell | None = None,
+) -> Result:
     """Continue a run from its newest whole checkpoint, to the same bytes as without the interruption.
 
-    Raises RunError if the folder is not a run, or the data is not what the run was trained on.
+    `watch` and `tell` are as in `train`.  Raises RunError if the folder is not a run, or the data is not what
+    the run was trained on.
     """
     folder = RunFolder.open(path)
     recipe, saved = folder.recipe(), folder.newest_checkpoint(warn)
@@ -86,21 +103,16 @@ def resume(path: str | Path, *, callbacks: Iterable[Callback] = (), warn: Warn =
             f"{path} was trained on other data than {recipe.data.name} holds now (the digests differ): "
             "restore the data, or start a new run"
         )
-    solver = _solver(recipe, data, callbacks)
+    solver = solver_of(recipe, data, callbacks)
     recorder = _record(solver, recipe, folder, warn)
-    _continue(solver, recorder, saved)
+    seen = _continue(solver, recorder, saved)
+    if watch:
+        _watch(solver, recorder, tell).notes += seen
     return _finish(solver, recorder)
 
 
-def check(recipe: Recipe, *, samples: int = 20) -> GradientReport:
-    """Compare the gradients of a recipe's network with numeric differences on a few training samples."""
-    data = recipe.data.build()
-    network = recipe.build(data.input_shape, len(data.classes), dtype="float64")
-    X, y = data.train.batch(np.arange(min(samples, len(data.train))))
-    return check_gradients(network, X, y, max_elements=50)
-
-
-def _solver(recipe: Recipe, data: Dataset, callbacks: Iterable[Callback]) -> Solver:
+def solver_of(recipe: Recipe, data: Dataset, callbacks: Iterable[Callback] = ()) -> Solver:
+    """The solver of a recipe on its data, before the first step."""
     settings = recipe.training
     return Solver(
         recipe.build(data.input_shape, len(data.classes)),
@@ -142,7 +154,20 @@ def _record(solver: Solver, recipe: Recipe, folder: RunFolder, warn: Warn) -> Re
     return recorder
 
 
-def _continue(solver: Solver, recorder: Recorder, saved: Checkpoint) -> None:
+def _watch(solver: Solver, recorder: Recorder, tell: Tell | None) -> Watch:
+    """The solver's first callback from now on: what it notes of an evaluation is written with that."""
+
+    def write(note: Note) -> None:
+        kind, values = to_line(note)
+        recorder.writer.append(kind, **values)
+
+    watch = Watch(write=write) if tell is None else Doctor(tell, write=write)
+    solver.callbacks.insert(0, watch)
+    return watch
+
+
+def _continue(solver: Solver, recorder: Recorder, saved: Checkpoint) -> list[Note]:
+    """Put the solver where it was when the checkpoint was saved; returns what a watch had noted by then."""
     folder = recorder.folder
     if saved.values.get("recipe") != recorder.values["recipe"]:
         raise RunError(
@@ -152,10 +177,12 @@ def _continue(solver: Solver, recorder: Recorder, saved: Checkpoint) -> None:
     past = folder.history().up_to(saved.values["step"])
     try:
         solver.load_state_dict(saved.arrays, saved.values, past.losses, past.records)
+        seen = [from_line(line) for line in past.seen]
     except (KeyError, ValueError) as error:
         raise RunError(f"{saved.path} does not belong to {folder.recipe_file}: {error}") from None
     recorder.saved = saved.path
     recorder.writer.append("resume", step=solver.step)
+    return seen
 
 
 def _finish(solver: Solver, recorder: Recorder) -> Result:

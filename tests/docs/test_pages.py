@@ -27,7 +27,10 @@ def shape(printed: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("page", ["quickstart.md", "architecture.md", "evaluation.md"])
+@pytest.mark.parametrize(
+    "page",
+    ["quickstart.md", "architecture.md", "evaluation.md", "doctor.md", "preflight.md", "gradient-check.md"],
+)
 def test_python_runs_and_prints_what_the_page_shows(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {"__name__": "__main__"}
@@ -59,7 +62,9 @@ def _parse(command: Any, words: list[str], parent: Any = None) -> None:
     if hasattr(command, "resolve_command"):
         _, inner, rest = command.resolve_command(context, words)
         _parse(inner, rest, context)
-    elif command.name in ("train", "check") and not str(context.params["recipe"]).endswith(".toml"):
+    elif command.name in ("train", "check") and not re.search(
+        r"\.toml$|\.py:", str(context.params["recipe"])
+    ):
         read_recipe(context.params["recipe"] or "digits", context.params["set_"] or [])
 
 

@@ -220,7 +220,7 @@ class TestKinks:
     @both_methods
     def test_a_network_whose_units_all_start_at_a_kink(self, method):
         net = FullyConnectedNet([4], input_shape=5, classes=3)
-        report = check_gradients(net, np.zeros((6, 5)), Y, method=method)
+        report = check_gradients(net, np.zeros((6, 5)), np.array([0, 0, 1, 1, 0, 2]), method=method)
         assert report.ok, report
         assert report["affine1.bias"].kinks > 0
 
@@ -264,3 +264,13 @@ class TestLayers:
         x = X.copy()
         check_gradients(Sequential(Affine(3), Tanh()), x)
         np.testing.assert_array_equal(x, X)
+
+
+def test_next_to_where_the_function_ends():
+    """No step of the size of the whole array stays where the root is defined."""
+    x = np.array([1e-9, 1e-6, 1.0, 2.0])
+    with np.errstate(invalid="ignore"):
+        right = check_gradients(lambda x: (np.sqrt(x), x), lambda d, x: d / (2 * np.sqrt(x)), (x,))
+        wrong = check_gradients(lambda x: (np.sqrt(x), x), lambda d, x: d / np.sqrt(x), (x,))
+    assert right.ok, right
+    assert wrong.findings

@@ -11,16 +11,14 @@ import math
 import re
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from plaingrad import machine
 from plaingrad.bench.contenders import Contender
 from plaingrad.bench.libraries import LIBRARIES
 from plaingrad.bench.workloads import Workload, centred_rows, images
-
-_STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 # Threads of most libraries go on spinning for a while when their work is done; within this many seconds
 # they have gone to sleep, and the next contender has the processors for itself.
@@ -137,16 +135,9 @@ def peak_memory(workload: Workload, library: str, setting: str) -> dict[str, flo
 
 def peak_during(work: Callable[[], object]) -> dict[str, float] | None:
     """The peak of this process's resident memory during `work`, and by how much it passed what was there, MB."""
-    try:
-        _RESET.write_text("5", encoding="ascii")  # the peak is now what is resident now
-    except OSError:
+    if not machine.forget_peak():
         return None
-    before = _status_mb("VmRSS")
+    before = machine.resident_mb()
     work()
-    peak = _status_mb("VmHWM")
+    peak = machine.resident_mb(peak=True)
     return {"peak_mb": round(peak, 1), "training_mb": round(max(peak - before, 0.0), 1)}
-
-
-def _status_mb(field: str) -> float:
-    found = re.search(rf"^{field}:\s+(\d+) kB$", _STATUS.read_text(encoding="ascii"), re.MULTILINE)
-    return int(found[1]) * 1024 / 1e6 if found else math.nan

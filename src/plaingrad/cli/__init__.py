@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from plaingrad.cli import bench, check, data, reproduce, runs, train
+from plaingrad.cli import bench, check, data, diagnose, reproduce, runs, train
 from plaingrad.cli.options import guarded
 
 app = typer.Typer(
@@ -51,6 +51,7 @@ app.command()(recipes)
 app.command(name="eval")(runs.evaluate)
 app.command()(runs.predict)
 app.command()(check.check)
+app.command()(diagnose.diagnose)
 app.command()(reproduce.reproduce)
 app.command()(bench.bench)
 app.command()(runs.report)

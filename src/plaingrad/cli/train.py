@@ -21,19 +21,26 @@ def train(
     seed: Seed = None,
     out: Annotated[str | None, typer.Option(help="The run folder; runs/NAME-TIME if not given.")] = None,
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Continue this run.")] = None,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch/--no-watch", help="Record what plaingrad diagnose needs, and say what is wrong."
+        ),
+    ] = True,
     json: Json = False,
 ) -> None:
     """Train a network, test it, and write its report."""
     from plaingrad import console, training
 
+    heard: dict[str, Any] = {"warn": console.warn, "watch": watch, "tell": console.tell}
     if resume is not None:
         _refuse_with_resume(recipe, data, data_dir, set_, seed, out)
         with console.progress() as shown:
-            result = training.resume(resume, callbacks=[shown], warn=console.warn)
+            result = training.resume(resume, callbacks=[shown], **heard)
     else:
         settings = recipe_of(recipe or "digits", data, data_dir, set_, seed)
         with console.progress() as shown:
-            result = training.train(settings, out, callbacks=[shown], warn=console.warn)
+            result = training.train(settings, out, callbacks=[shown], **heard)
     early = ", stopped early" if result.stopped_early else ""
     print(f"test accuracy        {console.percent(result.test_accuracy)}")
     print(f"validation accuracy  {console.percent(result.best_val_accuracy)} (best)")

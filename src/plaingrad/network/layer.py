@@ -133,7 +133,8 @@ class Pass:
     """One forward and backward pass: where layers find their numbers, and where gradients gather.
 
     `params` and `state` are by layer name.  In training (`train`), layers update their state and
-    dropout drops; `seed` says which elements.  `observe(layer, out)`, if given, sees every output.
+    dropout drops; `seed` says which elements.  `observe(layer, out)`, if given, sees every output, and
+    `observe_gradient(layer, dout)` on the way back the gradient of each of them, last output first.
     `gradients` maps (layer name, parameter name) to the gradient, summed over every use of the layer.
     """
 
@@ -143,6 +144,7 @@ class Pass:
     seed: tuple[int, ...] = (0,)
     observe: Callable[[Layer, Array], None] | None = None
     gradients: dict[tuple[str, str], Array] = field(default_factory=dict)
+    observe_gradient: Callable[[Layer, Array], None] | None = None
 
     def seed_of(self, name: str) -> tuple[int, ...]:
         """A seed for the layer called `name`: the same at the same step, different for other layers."""
@@ -165,6 +167,8 @@ class Pass:
         """Run `layer` backwards; a layer used twice adds its gradients."""
         if isinstance(layer, Combinator):
             return layer.backward_through(dout, cache, self, needs_dx=needs_dx)
+        if self.observe_gradient is not None:
+            self.observe_gradient(layer, dout)
         dx, gradients = layer.backward(dout, cache, needs_dx=needs_dx)
         for name, gradient in gradients.items():
             key = (layer.name, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -35,22 +36,51 @@ class GradientRow:
         return not self.problem
 
 
+@dataclass(frozen=True)
+class GradientFinding:
+    """One mistake.
+
+    parameter: the array it shows in first, counted from the loss backwards; "" if it concerns the call
+    as a whole.  error: the worst relative error of its gradient, NaN where none could be computed.
+    where: which elements are wrong, in words.  likely: the mistake's code, as docs/gradient-check.md
+    lists them.  explanation: the evidence, in numbers, and the line of code to look at.  line: that
+    line, "file:number: source", or "" where no source is at hand.  follows: the arrays that are wrong
+    because of this.
+    """
+
+    parameter: str
+    error: float
+    where: str
+    likely: str
+    explanation: str
+    line: str = ""
+    follows: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        subject = f" in {self.parameter}" if self.parameter else ""
+        error = "" if math.isnan(self.error) else f" (error {self.error:.2g}; {self.where})"
+        wrapped = textwrap.wrap(self.explanation, 96, break_long_words=False, break_on_hyphens=False)
+        return "\n  ".join([f"{self.likely}{subject}{error}", *wrapped])
+
+
 @dataclass(frozen=True, repr=False)
 class GradientReport:
-    """The result of `check_gradients`: a row for each array, and problems that concern all of them.
+    """The result of `check_gradients`: a row for each array, and a finding for each mistake.
 
-    Printed or shown in a notebook, it is a table followed by a sentence for everything that is wrong.
+    `findings` begins with the main one.  `problems` are sentences that concern the call as a whole.
+    Printed or shown in a notebook, it is a table followed by the findings.
     """
 
     method: str
     tolerance: float
     rows: tuple[GradientRow, ...]
     problems: tuple[str, ...] = ()
+    findings: tuple[GradientFinding, ...] = ()
 
     @property
     def ok(self) -> bool:
         """Whether every gradient is right."""
-        return not self.problems and all(row.ok for row in self.rows)
+        return not self.problems and not self.findings and all(row.ok for row in self.rows)
 
     def __getitem__(self, name: str) -> GradientRow:
         """The row of the array called `name`."""
@@ -64,6 +94,7 @@ class GradientReport:
             "method": self.method,
             "tolerance": self.tolerance,
             "problems": list(self.problems),
+            "findings": [{k: _plain(v) for k, v in asdict(found).items()} for found in self.findings],
             "rows": [{key: _plain(value) for key, value in row.items()} for row in rows],
         }
 
@@ -83,8 +114,9 @@ class GradientReport:
             ).rstrip()
             for row in table
         ]
-        sentences = [*self.problems, *(row.problem for row in self.rows if row.problem)]
-        return "\n".join([title, *(lines if self.rows else []), *sentences])
+        explained = [line for found in self.findings for line in ("", str(found))]
+        sentences = [] if explained else [*self.problems, *(row.problem for row in self.rows if row.problem)]
+        return "\n".join([title, *(lines if self.rows else []), *sentences, *explained])
 
 
 def _cells(row: GradientRow) -> tuple[str, ...]:

@@ -14,12 +14,12 @@ from typing import NamedTuple
 import numpy as np
 
 from plaingrad.insight.gradients.report import GradientRow
-from plaingrad.insight.gradients.slopes import Comparison, Line, Slopes
+from plaingrad.insight.gradients.slopes import FIRST, Comparison, Line, Slopes
 
 Array = np.ndarray
 
 
-class Finding(NamedTuple):
+class Compared(NamedTuple):
     """The comparisons made for one array at one place.
 
     overall: the largest element claimed of all arrays.  rounding: what the differences may be off by.
@@ -30,10 +30,10 @@ class Finding(NamedTuple):
     rounding: float
 
     @classmethod
-    def of(cls, slopes: Slopes, gradient: Array, lines: Sequence[Line], overall: float) -> Finding:
+    def of(cls, slopes: Slopes, gradient: Array, lines: Sequence[Line], overall: float) -> Compared:
         """Compare the gradient along each line."""
         compared = tuple(slopes.compare(gradient, line) for line in lines)
-        return cls(compared, overall, slopes.rounding(slopes.h))
+        return cls(compared, overall, slopes.rounding(FIRST))
 
     @property
     def agreeing(self) -> tuple[Comparison, ...]:
@@ -53,11 +53,12 @@ class Finding(NamedTuple):
 
     @property
     def zero(self) -> bool:
-        """Whether the gradient is 0 beside the others', as a bias's is before batch normalization.
+        """Whether the gradient is next to 0 beside the others', as a bias's is before batch normalization.
 
-        Differences must be able to tell: in an output of 10¹⁰ every slope looks like 0.
+        A millionth of them, and too small for differences to measure; but they must be able to tell it
+        from the others: in an output of 10¹⁰ every slope looks like 0.
         """
-        claimed = all(abs(c.analytic) <= 1e-9 * self.overall for c in self.agreeing)
+        claimed = all(abs(c.analytic) <= max(1e-6 * self.overall, 1e-14) for c in self.agreeing)
         return bool(self.agreeing) and claimed and self.rounding <= 1e-3 * max(self.overall, 1e-3)
 
     def left_open(self) -> tuple[Line, ...]:
@@ -65,14 +66,20 @@ class Finding(NamedTuple):
         return tuple(c.line for c in self.compared if not self.measured or c.fit != "agrees")
 
 
-def judge(name: str, array: Array, here: Finding, there: Finding | None) -> GradientRow:
-    """The row.  there: the comparisons nearby of what `here` left open, None if there was no need or way."""
-    opinions = {id(c.line): c for c in there.compared} if there else {}
+def judge(
+    name: str, array: Array, here: Compared, there: Compared | None, *, deep: bool = False
+) -> GradientRow:
+    """The row.  there: the comparisons nearby of what `here` left open, None if there was no need or way.
+
+    deep: whether kinks may lie closer together than any step, so that only what is wrong nearby too is
+    wrong for sure.
+    """
+    opinions = {c.line.key: c for c in there.compared} if there else {}
     wrong: list[tuple[Comparison, str]] = []
     kinks = 0
     for c in here.compared:
-        other = opinions.get(id(c.line))
-        if c.fit == "differs" and not _lost(c, here, other, there):
+        other = opinions.get(c.line.key)
+        if c.fit == "differs" and not _lost(c, here, other, there, deep):
             wrong.append((c, ""))
         elif other is not None and other.fit == "differs":
             wrong.append((other, _NEARBY))
@@ -84,7 +91,7 @@ def judge(name: str, array: Array, here: Finding, there: Finding | None) -> Grad
     row = GradientRow(
         name,
         array.size,
-        checked=sum(array.size if c.line.where is ... else 1 for c in compared),
+        checked=array.size if any(c.line.where is ... for c in compared) else len(compared),
         kinks=kinks,
         nearby=len(there.agreeing) if there and (kinks or not told) and (there.measured or there.zero) else 0,
         problem=_problem(name, here, wrong),
@@ -104,26 +111,31 @@ def judge(name: str, array: Array, here: Finding, there: Finding | None) -> Grad
     )
 
 
-def _lost(c: Comparison, here: Finding, nearby: Comparison | None, there: Finding | None) -> bool:
+def _lost(
+    c: Comparison, here: Compared, nearby: Comparison | None, there: Compared | None, deep: bool
+) -> bool:
     """Whether a claim that differs is one that no step can measure, rather than a wrong one.
 
-    Weights much smaller than the step put every kink closer than it, and slopes may cancel.  Then the
-    whole array's gradient is next to nothing beside the gradients nearby, where the claim is right.
-    Where other elements can be measured and no bend is seen at this one, there is no such excuse.
+    Weights much smaller than the step put every kink closer than it: a step across all of them measures
+    something smooth, and something else.  A wrong claim is as wrong nearby, where kinks are further apart.
+    Of a single function, the whole array's gradient must be next to nothing beside the gradients there.
     """
-    if here.measured and max(c.gaps) < c.difference / 10:
-        return False
     if nearby is None or there is None or nearby.fit != "agrees" or not there.measured:
+        return False
+    if deep:
+        return True
+    if here.measured and max(c.gaps) < c.difference / 10:
         return False
     return max(c.size for c in here.compared) <= 1e-2 * there.overall
 
 
-def _problem(name: str, here: Finding, wrong: list[tuple[Comparison, str]]) -> str:
+def _problem(name: str, here: Compared, wrong: list[tuple[Comparison, str]]) -> str:
     """What is wrong, as a sentence; "" if nothing is."""
     if not wrong:
         return ""
     coarse, fine = np.sum([c.gaps for c in here.compared if c.fit != "agrees"] or [(0, 0)], axis=0)
-    if fine > 3 * coarse:  # a bend leaves the gap between the one-sided slopes, curvature closes it
+    # A bend leaves the gap between the one-sided slopes, curvature closes it.
+    if fine > 3 * coarse and fine > max(c.difference for c, _ in wrong):
         return (
             f"The gradient of {name} could not be checked: the differences vary the more the smaller the step, "
             "so they are noise. Compute the output in float64, without large constants."
@@ -135,7 +147,7 @@ def _problem(name: str, here: Finding, wrong: list[tuple[Comparison, str]]) -> s
     )
 
 
-def _unchecked(name: str, here: Finding, kinks: int) -> str:
+def _unchecked(name: str, here: Compared, kinks: int) -> str:
     if kinks:
         why = "the function bends at most elements compared. Move the inputs a little."
     else:

@@ -1,0 +1,1 @@
+"""The doctor's rules on evidence written by hand."""
