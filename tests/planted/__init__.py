@@ -1,0 +1,1 @@
+"""The gradient checker tested as a product: planted bugs it must name, correct subjects it must not accuse."""
