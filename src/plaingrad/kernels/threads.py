@@ -12,10 +12,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from functools import cache
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from plaingrad.machine import processors
+
+# Seconds that threads are given to finish after Ctrl-C.  A part takes far less; but an interruption can leave the
+# compiler's lock taken for good, and a thread that waits for it never comes back.
+_PATIENCE = 10.0
 
 # So many parts, whatever the number of processors: sums over parts are then the same on every machine.
 _PARTS = 16
@@ -41,29 +45,36 @@ def shared_out(work: Callable[[int, int], Any], count: int, *, small: bool = Fal
     queue, helpers = _helpers(os.getpid())
     others = min(helpers, parts - 1)
     finished: SimpleQueue[BaseException | None] = SimpleQueue()
-    asked = 0
+    asked, interrupted = 0, False
     try:
         for _ in range(others):
             # np.errstate holds within a context: the caller's, here as if there were no other threads.
             queue.put((copy_context(), take_parts, finished))
             asked += 1
         take_parts()
+    except KeyboardInterrupt:
+        interrupted = True
+        raise
     finally:  # no thread may still be writing when we return
-        errors = _collected(finished, asked)
+        errors = _collected(finished, asked, interrupted)
     for error in filter(None, errors):
         raise error
     return results
 
 
-def _collected(finished: SimpleQueue[BaseException | None], count: int) -> list[BaseException | None]:
-    """What so many threads put there; Ctrl-C waits until all have."""
+def _collected(
+    finished: SimpleQueue[BaseException | None], count: int, interrupted: bool
+) -> list[BaseException | None]:
+    """What so many threads put there; Ctrl-C waits until all have, or for _PATIENCE seconds."""
     found: list[BaseException | None] = []
     while len(found) < count:
         try:
-            found.append(finished.get())
+            found.append(finished.get(timeout=_PATIENCE if interrupted else None))
         except KeyboardInterrupt as interrupt:
             found.append(interrupt)
-            count += 1
+            count, interrupted = count + 1, True
+        except Empty:
+            break
     return found
 
 

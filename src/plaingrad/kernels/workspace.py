@@ -99,7 +99,7 @@ class _Store:
             self.free += size
             kept = self.kept[size] = self.kept.pop(size, [])
             kept.append(memory)
-            while self.lent + self.free > _SPARE * self.most:
+            while self.kept and self.lent + self.free > _SPARE * self.most:
                 oldest, kept = next(iter(self.kept.items()))
                 kept.pop()
                 self.free -= oldest
