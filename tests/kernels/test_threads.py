@@ -105,3 +105,22 @@ def test_half_precision_is_left_to_the_formulas():
     loss, _ = net.loss(X, np.arange(100) % 3)
     assert np.isfinite(loss)
     assert all(np.isfinite(value).all() for value in net.state.values())
+
+
+@pytest.mark.parametrize("many", [2, 5], indirect=True)
+def test_ctrl_c_does_not_wait_for_ever_for_a_thread_that_is_stuck(many, monkeypatch):
+    monkeypatch.setattr(threads, "_PATIENCE", 0.05)
+    caller, stuck, go_on = threading.current_thread(), threading.Event(), threading.Event()
+
+    def work(start, end):
+        if threading.current_thread() is not caller:
+            stuck.set()
+            go_on.wait()
+        elif stuck.wait(60):
+            raise KeyboardInterrupt
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            shared_out(work, 100)
+    finally:
+        go_on.set()

@@ -78,6 +78,17 @@ def test_no_more_is_kept_than_was_on_loan_at_once(own_store):
     assert own_store.free == 0
 
 
+def test_a_count_that_an_interruption_spoilt_is_put_right(own_store):
+    array = empty((1 << 20,), np.uint8)
+    own_store.free += 1 << 30  # as if an exception had come between counting and keeping
+    del array
+    assert not own_store.kept
+    assert own_store.free == 0
+    array = empty((1 << 20,), np.uint8)
+    del array
+    assert sum(map(len, own_store.kept.values())) == 1
+
+
 def test_what_was_used_last_is_kept_longest(own_store):
     """Twice what was needed at once is room for two of these, not for three."""
     where = {}

@@ -105,6 +105,8 @@ class _Store:
                 self.free -= oldest
                 if not kept:
                     del self.kept[oldest]
+            if not self.kept:
+                self.free = 0  # whatever an interruption in here did to the count
 
     def release(self) -> None:
         """Let go of everything."""
