@@ -131,6 +131,8 @@ def test_ctrl_c_at_any_time(tmp_path, wait):
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=120)
     assert process.returncode == 130
-    assert said.splitlines()[-1].startswith("plaingrad: interrupted"), said  # compiling may be announced before
+    assert said.splitlines()[-1].startswith("plaingrad: interrupted"), (
+        said
+    )  # compiling may be announced before
     assert "Traceback" not in said
     assert not list(tmp_path.iterdir())
