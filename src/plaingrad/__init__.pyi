@@ -6,6 +6,7 @@ from . import ops as ops
 from . import optim as optim
 from . import report as report
 from . import schedules as schedules
+from . import search as search
 from .callbacks import Callback as Callback
 from .callbacks import EpochRecord as EpochRecord
 from .data import Dataset as Dataset
@@ -80,6 +81,11 @@ from .schedules import Exponential as Exponential
 from .schedules import OneCycle as OneCycle
 from .schedules import Step as Step
 from .schedules import Warmup as Warmup
+from .search.results import StudyResult as StudyResult
+from .search.space import Space as Space
+from .search.space_file import read_space as read_space
+from .search.tuning import resume_study as resume_study
+from .search.tuning import tune as tune
 from .solver import Solver as Solver
 from .training import resume as resume
 from .training import train as train

@@ -35,6 +35,12 @@ class RunError(PlaingradError):
     """A run folder that is not one, or that holds no usable checkpoint."""
 
 
+class StorageError(PlaingradError):
+    """The storage of a search is out of reach, or does not take what is written."""
+
+    exit_code = 1
+
+
 class DownloadError(PlaingradError):
     """No mirror delivered the file; says what to fetch by hand and where to put it."""
 

@@ -33,8 +33,17 @@ def read_recipe(
     table.setdefault("name", Path(name_or_path).stem)
     changes = [_override(text) for text in overrides]
     changes += [(field.split("."), value) for field, value in (values or {}).items()]
-    for path, value in sorted(changes, key=lambda change: change[0][-1] != "name"):
-        _set(table, path, value)
+    _set_all(table, changes)
+    return check(table, source)
+
+
+def changed(recipe: Recipe, values: Mapping[str, Any], source: str = "recipe") -> Recipe:
+    """The recipe with other values for some fields, such as {"optimizer.lr": 0.01}.
+
+    A section's `name` starts that section anew, as in `read_recipe`.  Raises RecipeError naming `source`.
+    """
+    table = recipe.model_dump()
+    _set_all(table, [(_path(field), value) for field, value in values.items()])
     return check(table, source)
 
 
@@ -106,12 +115,18 @@ def _path(key: str) -> list[str]:
     return path
 
 
+def _set_all(table: dict[str, Any], changes: Iterable[tuple[list[str], Any]]) -> None:
+    """Make the changes, those of a section's name first."""
+    for path, value in sorted(changes, key=lambda change: change[0][-1] != "name"):
+        _set(table, path, value)
+
+
 def _set(table: dict[str, Any], path: list[str], value: Any) -> None:
     *sections, field = path
     for section in sections:
         inner = table.setdefault(section, {})
         if not isinstance(inner, dict):
-            raise RecipeError(f"--set {'.'.join(path)}: {section} is a value, not a section")
+            raise RecipeError(f"{'.'.join(path)}: {section} is a value, not a section")
         # Another network, rule or schedule: the fields of the one before would not fit it.
         if field == "name" and section != "data" and inner.get("name") != value:
             inner.clear()

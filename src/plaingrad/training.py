@@ -62,15 +62,19 @@ def train(
     warn: Warn = silent,
     watch: bool = True,
     tell: Tell | None = None,
+    data: Dataset | None = None,
+    test: bool = True,
 ) -> Result:
     """Train as the recipe says in a new run folder (`out`, or one under runs/), then test and report.
 
     `warn` hears sentences about what went wrong without ending the run.  With `watch`, the folder records
     what `diagnose` needs, which changes no result, and `tell`, if given, hears the doctor's sentences while
-    the run goes on.  Raises NonFiniteError if the loss stops being a number, and Interrupted if a signal
-    came; both leave a checkpoint.
+    the run goes on.  `data` is what `recipe.data.build()` gives, where that has been read already.  Without
+    `test` the test set stays closed and no report is written, as befits one run of many.  Raises
+    NonFiniteError if the loss stops being a number, and Interrupted if a signal came; both leave a
+    checkpoint.
     """
-    data = recipe.data.build()
+    data = recipe.data.build() if data is None else data
     solver = solver_of(recipe, data, callbacks)  # before the folder: it may not fit the data
     folder = RunFolder.new(out, recipe.name)
     recorder = _record(solver, recipe, folder, warn)
@@ -78,7 +82,7 @@ def train(
         _watch(solver, recorder, tell)
     facts = {**machine.facts(), "data_sha256": data.sha256}
     folder.write_recipe(recipe.model_copy(update={"data": recipe.data.absolute()}).to_toml(run=facts))
-    return _finish(solver, recorder)
+    return _finish(solver, recorder, test)
 
 
 def resume(
@@ -88,15 +92,17 @@ def resume(
     warn: Warn = silent,
     watch: bool = True,
     tell: Tell | None = None,
+    data: Dataset | None = None,
+    test: bool = True,
 ) -> Result:
     """Continue a run from its newest whole checkpoint, to the same bytes as without the interruption.
 
-    `watch` and `tell` are as in `train`.  Raises RunError if the folder is not a run, or the data is not what
+    The other arguments are as in `train`.  Raises RunError if the folder is not a run, or the data is not what
     the run was trained on.
     """
     folder = RunFolder.open(path)
     recipe, saved = folder.recipe(), folder.newest_checkpoint(warn)
-    data = recipe.data.build()
+    data = recipe.data.build() if data is None else data
     expected = folder.facts().get("data_sha256")
     if expected and expected != data.sha256:
         raise RunError(
@@ -108,7 +114,7 @@ def resume(
     seen = _continue(solver, recorder, saved)
     if watch:
         _watch(solver, recorder, tell).notes += seen
-    return _finish(solver, recorder)
+    return _finish(solver, recorder, test)
 
 
 def solver_of(recipe: Recipe, data: Dataset, callbacks: Iterable[Callback] = ()) -> Solver:
@@ -185,8 +191,8 @@ def _continue(solver: Solver, recorder: Recorder, saved: Checkpoint) -> list[Not
     return seen
 
 
-def _finish(solver: Solver, recorder: Recorder) -> Result:
-    """Train to the end, test, report.  A signal in the meantime waits for a moment when it loses nothing."""
+def _finish(solver: Solver, recorder: Recorder, test: bool) -> Result:
+    """Train to the end, then test and report if wanted.  A signal waits for a moment when it loses nothing."""
     with solver.interruption:
         try:
             solver.train()
@@ -209,13 +215,13 @@ def _finish(solver: Solver, recorder: Recorder) -> Result:
             raise NonFiniteError(f"{error}; {last}") from None
         finally:
             recorder.flush()
-        return _test_and_report(solver, recorder)
+        return _conclude(solver, recorder, test)
 
 
-def _test_and_report(solver: Solver, recorder: Recorder) -> Result:
+def _conclude(solver: Solver, recorder: Recorder, test: bool) -> Result:
     folder, data = recorder.folder, solver.data
     with np.errstate(all="ignore"):
-        test_accuracy = solver.accuracy(data.test) if data.test else None
+        test_accuracy = solver.accuracy(data.test) if test and data.test else None
     result = Result(
         run=str(folder.path),
         best_val_accuracy=solver.best_accuracy if data.validation else None,
@@ -226,10 +232,12 @@ def _test_and_report(solver: Solver, recorder: Recorder) -> Result:
         steps=solver.step,
         stopped_early=solver.stopped_early,
         checkpoint=str(recorder.saved) if recorder.saved else None,
-        report=str(folder.report_file),
+        report=str(folder.report_file) if test else None,
     )
     recorder.writer.append("end", **result.to_dict())
     recorder.flush()
+    if not test:
+        return result
     try:
         report.write(folder.path)
     except OSError as error:

@@ -115,8 +115,9 @@ def test_a_wrong_call_is_one_sentence_and_exit_code_2(arguments, words):
 
 @pytest.mark.parametrize("wait", [0.0, 1.0, 3.0])
 def test_ctrl_c_at_any_time(tmp_path, wait):
-    command = (
-        "import sys; from plaingrad.cli import main; sys.argv = ['plaingrad', 'check', *sys.argv[1:]]; main()"
+    command = (  # a shell starts what runs in its background, such as these tests, deaf to Ctrl-C
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from plaingrad.cli import main; sys.argv = ['plaingrad', 'check', *sys.argv[1:]]; main()"
     )
     slow = ["--set", "network.hidden=[3000, 3000]"]
     process = subprocess.Popen(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from plaingrad.cli import bench, check, data, diagnose, reproduce, runs, train
+from plaingrad.cli import bench, check, data, diagnose, reproduce, runs, train, tune
 from plaingrad.cli.options import guarded
 
 app = typer.Typer(
@@ -46,12 +46,23 @@ def recipes() -> None:
     console.table(["recipe", "what it trains"], built_in().items())
 
 
+@guarded
+def spaces() -> None:
+    """List the built-in search spaces."""
+    from plaingrad import console
+    from plaingrad.search.space_file import built_in
+
+    console.table(["space", "what it searches"], built_in().items())
+
+
 app.command()(train.train)
 app.command()(recipes)
+app.command()(spaces)
 app.command(name="eval")(runs.evaluate)
 app.command()(runs.predict)
 app.command()(check.check)
 app.command()(diagnose.diagnose)
+app.command()(tune.tune)
 app.command()(reproduce.reproduce)
 app.command()(bench.bench)
 app.command()(runs.report)

@@ -18,7 +18,7 @@ from plaingrad.report.tiles import tile_grid
 # Okabe and Ito's colours, which people with any kind of colour vision tell apart.
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#9aa0a6"
 
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "font.size": 10,
     "font.family": "sans-serif",
     "axes.spines.top": False,
@@ -39,8 +39,8 @@ _TILE = 24  # pixels of a filter's picture, before the whole is enlarged
 
 def loss_curve(losses: Sequence[float], steps_per_epoch: float) -> bytes:
     """The loss of every step, and its running mean, against epochs; SVG."""
-    with matplotlib.rc_context(_STYLE):
-        figure, axes = _axes("epoch", "training loss")
+    with matplotlib.rc_context(STYLE):
+        figure, axes = new_axes("epoch", "training loss")
         values = np.asarray(losses, dtype=float)
         epochs = np.arange(1, len(values) + 1) / steps_per_epoch
         thin = max(len(values) // 2000, 1)
@@ -51,13 +51,13 @@ def loss_curve(losses: Sequence[float], steps_per_epoch: float) -> bytes:
             axes.plot(epochs[window - 1 :][::thin], mean[::thin], color=BLUE, linewidth=1.8,
                       label=f"mean of {window} steps")  # fmt: skip
         axes.legend(frameon=False)
-        return _svg(figure)
+        return to_svg(figure)
 
 
 def accuracy_curves(records: Sequence[EpochRecord], steps_per_epoch: float) -> bytes:
     """Training and validation accuracy at each evaluation; SVG."""
-    with matplotlib.rc_context(_STYLE):
-        figure, axes = _axes("epoch", "accuracy")
+    with matplotlib.rc_context(STYLE):
+        figure, axes = new_axes("epoch", "accuracy")
         epochs = [record.step / steps_per_epoch for record in records]
         mark = "o" if len(records) < 30 else None
         axes.plot(
@@ -72,7 +72,7 @@ def accuracy_curves(records: Sequence[EpochRecord], steps_per_epoch: float) -> b
             axes.plot(*zip(*val, strict=True), color=ORANGE, marker=mark, ms=3, label=label)
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
         axes.legend(frameon=False, loc="lower right")
-        return _svg(figure)
+        return to_svg(figure)
 
 
 def weight_grid(weight: np.ndarray, input_shape: tuple[int, ...], *, most: int = 100) -> bytes | None:
@@ -104,7 +104,8 @@ def weight_grid(weight: np.ndarray, input_shape: tuple[int, ...], *, most: int =
     return out.getvalue()
 
 
-def _axes(x: str, y: str) -> tuple[Figure, Axes]:
+def new_axes(x: str, y: str) -> tuple[Figure, Axes]:
+    """An empty picture with two named axes."""
     figure = Figure(figsize=(6.2, 3.6), layout="constrained")
     axes = figure.add_subplot()
     axes.set(xlabel=x, ylabel=y)
@@ -112,7 +113,8 @@ def _axes(x: str, y: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _svg(figure: Figure) -> bytes:
+def to_svg(figure: Figure) -> bytes:
+    """The picture as a file; the same picture gives the same bytes."""
     out = io.BytesIO()
     figure.savefig(out, format="svg", metadata={"Date": None})
     return out.getvalue()

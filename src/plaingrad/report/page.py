@@ -37,9 +37,9 @@ def gather(folder: RunFolder) -> dict[str, Any]:
     per_epoch = history.records[-1].step / history.records[-1].epoch if history.records else 1
     pictures = {}
     if history.losses:
-        pictures["loss"] = _data_url(figures.loss_curve(history.losses, per_epoch), "svg+xml")
+        pictures["loss"] = data_url(figures.loss_curve(history.losses, per_epoch), "svg+xml")
     if history.records:
-        pictures["accuracy"] = _data_url(figures.accuracy_curves(history.records, per_epoch), "svg+xml")
+        pictures["accuracy"] = data_url(figures.accuracy_curves(history.records, per_epoch), "svg+xml")
     summary = None
     try:
         network, _, _ = folder.load()
@@ -50,7 +50,7 @@ def gather(folder: RunFolder) -> dict[str, Any]:
         first = next((w for name, w in network.params.items() if name.endswith(".weight")), None)
         grid = None if first is None else figures.weight_grid(first, network.input_shape)
         if grid:
-            pictures["weights"] = _data_url(grid, "png")
+            pictures["weights"] = data_url(grid, "png")
     return {
         "name": folder.path.resolve().name,
         "description": recipe.description,
@@ -63,5 +63,6 @@ def gather(folder: RunFolder) -> dict[str, Any]:
     }
 
 
-def _data_url(data: bytes, kind: str) -> str:
+def data_url(data: bytes, kind: str) -> str:
+    """An image of a kind such as "png" for a page that needs no other file."""
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

@@ -6,13 +6,17 @@ import time
 from collections.abc import Iterable
 
 from plaingrad.errors import RecipeError, suggestion
-from plaingrad.reproduce import convnets, coursework
+from plaingrad.reproduce import convnets, coursework, searches
 from plaingrad.reproduce.outcome import Experiment, Outcome, Published
 
 __all__ = ["EXPERIMENTS", "Experiment", "Outcome", "Published", "chosen", "run"]
 
 EXPERIMENTS: dict[str, Experiment] = {
-    experiment.id: experiment for experiment in (*coursework.EXPERIMENTS, *convnets.EXPERIMENTS)
+    experiment.id: experiment
+    for experiment in sorted(
+        (*coursework.EXPERIMENTS, *searches.experiments(coursework.images), *convnets.EXPERIMENTS),
+        key=lambda own: own.id,
+    )
 }
 
 

@@ -1,0 +1,103 @@
+"""The honest end: the best setting is trained again with fresh seeds, and the test set is opened once for it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from plaingrad.evaluation import measure
+from plaingrad.interruption import Interruption
+from plaingrad.recipe import changed
+from plaingrad.run_folder import RunFolder, Warn
+from plaingrad.search.crew import Crew
+from plaingrad.search.folder import StudyFolder
+from plaingrad.search.results import Opening, TrialResult
+from plaingrad.search.store import Store
+
+_ATTEMPTS = 3
+
+
+def conclude(
+    folder: StudyFolder,
+    store: Store,
+    crew: Crew,
+    best: TrialResult,
+    interruption: Interruption,
+    *,
+    tell: Callable[[str], Any],
+    warn: Warn,
+) -> None:
+    """Train the best setting with seeds that no run has had, then test all of these networks at once.
+
+    Nothing is done if that setting was tested before, or the plan has no seeds for it.
+    """
+    plan = store.plan
+    if plan.final_seeds == 0 or any(opening.trial == best.number for opening in store.openings):
+        return
+    used = [plan.seed + plan.seeds - 1, *(seed for own in store.openings for seed in own.seeds)]
+    seeds = range(max(used) + 1, max(used) + 1 + plan.final_seeds)
+    tell(f"training the best setting, trial {best.number}, again with the seeds {', '.join(map(str, seeds))}")
+    recipe = changed(plan.recipe, best.settings)
+    runs = {seed: folder.final_run(best.number, seed) for seed in seeds}
+    texts = {seed: changed(recipe, {"seed": seed}).to_toml() for seed in seeds}
+    ended = _train({seed: (texts[seed], runs[seed]) for seed in seeds}, crew, interruption, warn)
+    good = {seed: message for seed, message in ended.items() if message["how"] == "complete"}
+    for seed in ended.keys() - good.keys():
+        warn(
+            f"the best setting failed with the fresh seed {seed}: {ended[seed].get('failure', 'its worker died')}"
+        )
+    if not good:
+        return
+    data = recipe.data.build()
+    if not data.test:
+        warn(f"{data.name} has no test samples: the best setting was not tested")
+        return
+    networks = {seed: RunFolder(runs[seed]).load()[0] for seed in sorted(good)}
+    test = tuple(measure(network, data.test, data.classes)["accuracy"] for network in networks.values())
+    opening = Opening(
+        trial=best.number,
+        seeds=tuple(networks),
+        validation=tuple(good[seed]["accuracy"] for seed in networks),
+        test=test,
+        samples=len(data.test),
+        when=datetime.now().astimezone().isoformat(timespec="seconds"),
+        runs=tuple(folder.relative(runs[seed]) for seed in networks),
+    )
+    store.opened(opening)
+
+
+def _train(
+    runs: dict[int, tuple[str, Path]], crew: Crew, interruption: Interruption, warn: Warn
+) -> dict[int, dict[str, Any]]:
+    """Train runs, each a recipe and a folder, by seed; how each ended."""
+    left, ended = deque(runs), {}
+    attempts = dict.fromkeys(runs, 0)
+    try:
+        while len(ended) < len(runs):
+            for worker in crew.idle:
+                if left:
+                    worker.task = left.popleft()
+                    text, folder = runs[worker.task]
+                    worker.tell(run=text, folder=str(folder.absolute()), ask=False)
+            said = crew.next(0.5)
+            interruption.check("while the best setting was trained again")
+            if said is None or said[0].task is None:
+                continue
+            worker, message = said
+            if message is None:
+                seed = worker.task
+                attempts[seed] += 1
+                if attempts[seed] < _ATTEMPTS:
+                    left.append(seed)
+                else:
+                    ended[seed] = {"how": "failed", "failure": f"its worker died: {worker.last_words()}"}
+            elif message["is"] == "warning":
+                warn(message["text"])
+            elif message["is"] == "done":
+                ended[worker.task], worker.task = message, None
+    finally:
+        crew.stop()
+    return ended

@@ -1,0 +1,112 @@
+"""Where a study is stored: a journal in its folder, or a database that several machines share."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.exceptions import DuplicatedStudyError
+from optuna.storages import BaseStorage, JournalStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+
+from plaingrad.errors import RunError, StorageError
+from plaingrad.search.plan import VERSION, Plan
+from plaingrad.search.store import Store, pruner
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+@contextlib.contextmanager
+def opened(folder: Path, name: str, plan: Plan, url: str | None) -> Iterator[Store]:
+    """The store of a study, made if it is not there yet, within a `with` block.
+
+    Raises in a sentence, from within the block, too: RecipeError for a URL that is none, StorageError for a
+    storage that is out of reach, and RunError for one that is damaged or of another version, or holds another
+    study of that name.
+    """
+    if url is None:
+        storage = _journal(folder / "journal.log")
+    else:
+        from plaingrad.search.database import database  # is slow to import
+
+        storage = database(url)
+    with storage as own:
+        study, made = _study(own, name, plan)
+        yield Store(study, own, plan, made=made)
+
+
+@contextlib.contextmanager
+def _journal(path: Path) -> Iterator[BaseStorage]:
+    """A journal that nobody else has open: what a kill has left behind is put right."""
+    try:
+        _repair(path)
+        yield JournalStorage(JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path))))
+    except BrokenPipeError:
+        raise  # of who listens to the search, not of the disk
+    except OSError as error:
+        raise StorageError(
+            f"{error.filename or path} cannot be read or written: {error.strerror}; see to that, then --resume"
+        ) from None
+
+
+def _repair(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(f"{path}.lock")  # of a search that was killed while it wrote
+    with contextlib.suppress(FileNotFoundError):
+        whole = path.read_bytes()
+        end = whole.rfind(b"\n") + 1
+        for number, line in enumerate(whole[:end].splitlines(), 1):
+            if not _is_record(line):
+                raise RunError(
+                    f"{path}: line {number} is not a record of a study; bring the file back from a backup, or begin a "
+                    "new study"
+                )
+        os.truncate(path, end)  # a last line that the kill cut short
+
+
+def _is_record(line: bytes) -> bool:
+    try:
+        return "op_code" in json.loads(line)
+    except (ValueError, TypeError, RecursionError):
+        return False
+
+
+def _study(storage: BaseStorage, name: str, plan: Plan) -> tuple[optuna.Study, bool]:
+    """The study of that name, and whether it was made only now."""
+    told = {"version": VERSION, "digest": plan.digest}
+    try:
+        study = optuna.create_study(
+            storage=storage, study_name=name, direction="maximize", pruner=pruner(plan)
+        )
+    except DuplicatedStudyError:
+        study = optuna.load_study(study_name=name, storage=storage, pruner=pruner(plan))
+    else:
+        study.set_user_attr("plan", told)
+        return study, True
+    found = _told(study)
+    if found == told:
+        return study, False
+    if isinstance(found, dict) and found.get("version") != VERSION:
+        raise RunError(
+            f"the study {name} is of version {found.get('version')}, and this plaingrad reads version {VERSION}: go on "
+            "with the plaingrad that began it, or begin a new study under another --out"
+        )
+    raise RunError(
+        f"the study {name} searches another space, or another recipe, or in another way than this: undo the change, or "
+        "begin a new study under another --out"
+    )
+
+
+def _told(study: optuna.Study) -> Any:
+    """What a study's maker says that it is, which may be a moment after it was made."""
+    for _ in range(25):
+        if "plan" in study.user_attrs:
+            break
+        time.sleep(0.2)
+    return study.user_attrs.get("plan")

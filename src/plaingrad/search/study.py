@@ -1,0 +1,212 @@
+"""The search: trials asked of the store, their runs given to the crew, and what came of them told to the store."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from optuna.trial import Trial
+
+from plaingrad.errors import RecipeError
+from plaingrad.interruption import Interruption
+from plaingrad.recipe import changed
+from plaingrad.run_folder import Warn
+from plaingrad.search.crew import Crew, Process
+from plaingrad.search.folder import StudyFolder
+from plaingrad.search.results import State, TrialResult, score
+from plaingrad.search.store import BEAT_SECONDS, Store, number_of
+
+_LISTEN_SECONDS = 0.5  # how long a signal, or a machine that fell silent, may wait to be noticed
+
+Tell = Callable[[TrialResult], Any]
+
+
+@dataclass
+class _Open:
+    """A trial that has begun, and what its runs have told so far."""
+
+    trial: Trial
+    settings: dict[str, Any]
+    left: deque[int]  # the seeds of the runs that have not begun
+    ended: dict[int, dict[str, Any]] = field(default_factory=dict)
+    running: int = 0
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One run of a trial, which a worker is at."""
+
+    own: _Open
+    seed: int
+
+
+class Search:
+    """Searches until the trials, or the time, are used up.
+
+    until: the moment on the monotonic clock at which it ends, infinite if only its trials end it.
+    bounded: whether the trials that wait are all there will be.
+    tell: hears of each trial that ends.  `warn` hears sentences about what went wrong with a worker.
+    """
+
+    def __init__(
+        self,
+        folder: StudyFolder,
+        store: Store,
+        crew: Crew,
+        *,
+        until: float,
+        bounded: bool,
+        tell: Tell,
+        warn: Warn,
+    ) -> None:
+        self.folder, self.store, self.crew, self.plan = folder, store, crew, store.plan
+        self.until, self.bounded, self.tell, self.warn = until, bounded, tell, warn
+        self.ended = 0
+        self._open: list[_Open] = []
+        self._beat = 0.0
+
+    def run(self, interruption: Interruption) -> None:
+        """Search.  Raises Interrupted if a signal came; unfinished trials then wait to be gone on with."""
+        started, before = time.monotonic(), self.store.seconds
+        try:
+            while time.monotonic() < self.until:
+                self._give_work()
+                if not self.crew.busy and not self._others_may_fail():
+                    break
+                self._listen()
+                interruption.check(f"after {self.ended} trials")
+        finally:
+            self._put_back()
+            self.store.searched(before + time.monotonic() - started)
+
+    def _give_work(self) -> None:
+        for worker in self.crew.idle:
+            run = self._next_run()
+            if run is None:
+                return
+            worker.task = run
+            number = number_of(run.own.trial)
+            recipe = changed(self.plan.recipe, run.own.settings | {"seed": run.seed})
+            ask = self.plan.prune != "none" and run.seed == self.plan.seed
+            worker.tell(
+                run=recipe.to_toml(), folder=str(self.folder.run(number, run.seed).absolute()), ask=ask
+            )
+            run.own.running += 1
+
+    def _next_run(self) -> _Run | None:
+        """A run of a trial that has begun, or the first of another one; None if there is none now."""
+        for own in self._open:
+            if own.left and (
+                own.ended or not own.running
+            ):  # the first seed decides whether others are worth it
+                return _Run(own, own.left.popleft())
+        while (trial := self.store.claim(new=not self.bounded)) is not None:
+            settings = self.plan.space.suggest(trial)
+            first = self.plan.seed
+            own = _Open(trial, settings, deque(range(first, first + self.plan.seeds)))
+            try:
+                changed(self.plan.recipe, settings)
+            except RecipeError as error:  # fields that fit alone, and not together
+                self._end(own, "failed", failure=str(error))
+                continue
+            self._open.append(own)
+            return _Run(own, own.left.popleft())
+        return None
+
+    def _others_may_fail(self) -> bool:
+        """Whether trials run on other machines, which we take over if these fall silent."""
+        return self.bounded and (self.store.elsewhere > 0 or self.store.waiting > 0)
+
+    def _listen(self) -> None:
+        if time.monotonic() - self._beat >= BEAT_SECONDS:
+            self._beat = time.monotonic()
+            self.store.beat()
+        said = self.crew.next(_LISTEN_SECONDS)
+        if said is None:
+            return
+        worker, message = said
+        run = worker.task
+        if message is None:
+            self._died(worker, run)
+        elif message["is"] == "evaluation" and run is not None:
+            self._evaluated(worker, run, message)
+        elif message["is"] == "warning":
+            self.warn(message["text"])
+        elif message["is"] == "done" and run is not None:
+            worker.task = None
+            self._done(run, message)
+
+    def _evaluated(self, worker: Process, run: _Run, message: dict[str, Any]) -> None:
+        if run.seed != self.plan.seed:
+            return
+        go = self.store.report(run.own.trial, message["index"], message["accuracy"])
+        if self.plan.prune != "none":
+            worker.tell(go=go)
+
+    def _done(self, run: _Run, message: dict[str, Any]) -> None:
+        own, how = run.own, message.pop("how")
+        own.running -= 1
+        own.ended[run.seed] = message
+        if own not in self._open:
+            return  # another of its seeds has ended it
+        if how == "interrupted":  # by somebody else's signal: it is gone on with
+            own.ended.pop(run.seed)
+            own.left.appendleft(run.seed)
+        elif how in ("pruned", "diverged", "failed"):
+            self._end(own, how, **{k: message[k] for k in ("failure", "diagnosis") if message.get(k)})
+        elif not own.left and not own.running:
+            self._end(own, "complete")
+
+    def _end(self, own: _Open, state: State, **more: Any) -> None:
+        ended = dict(sorted(own.ended.items()))
+        accuracies = [m["accuracy"] for m in ended.values() if m.get("accuracy") is not None]
+        if state == "pruned":
+            accuracies = [max(m["curve"]) for m in ended.values() if m.get("curve")][:1]
+        number = number_of(own.trial)
+        told = {
+            name: next((m[name] for m in ended.values() if m.get(name)), None)
+            for name in ("samples", "weights")
+        }
+        outcome = {
+            "accuracies": accuracies,
+            "seconds": sum(m.get("seconds", 0.0) for m in ended.values()),
+            "samples": told["samples"] or 0,
+            "weights": told["weights"],
+            "runs": [self.folder.relative(self.folder.run(number, seed)) for seed in ended],
+            **more,
+        }
+        self.store.finish(
+            own.trial, state, outcome, score(tuple(accuracies)) if state == "complete" else None
+        )
+        if own in self._open:
+            self._open.remove(own)
+        self.ended += 1
+        self.tell(TrialResult.of(number, state, own.settings, outcome))
+
+    def _died(self, worker: Process, run: _Run | None) -> None:
+        how = worker.last_words()
+        if run is None or run.own not in self._open:
+            return
+        run.own.running -= 1
+        self._open.remove(run.own)
+        number = number_of(run.own.trial)
+        if self.store.again(run.own.trial, died=how):
+            self.warn(f"the worker of trial {number} died ({how}): the trial is run again")
+        else:
+            self.warn(f"trial {number} has failed: its workers died, at last {how}")
+
+    def _put_back(self) -> None:
+        """Stop the workers; trials that have not ended wait for a later sitting."""
+        for run, message in self.crew.stop():
+            run.own.running -= 1
+            if message is not None and message.get("how") == "complete":
+                run.own.ended[run.seed] = message
+        for own in self._open:
+            if len(own.ended) == self.plan.seeds:
+                self._end(own, "complete")
+            else:
+                self.store.again(own.trial)
+        self._open.clear()

@@ -1,0 +1,208 @@
+"""One worker of a search, a process of its own: it trains the runs that it is told to, and says how they went.
+
+It speaks in lines of JSON.  It hears
+
+    {"run": TOML of the recipe, "folder": where, "ask": whether to wait for a word after each evaluation}
+    {"go": true or false}               the word: go on, or stop as not worth it
+    {"stop": true}                      stop after this step, with a checkpoint
+
+and says
+
+    {"is": "ready"}                     once, when all is imported
+    {"is": "evaluation", "index", "accuracy"}
+    {"is": "warning", "text"}
+    {"is": "done", "how": "complete" | "pruned" | "diverged" | "failed" | "interrupted", ...}
+
+where a run that is done tells accuracy, curve, seconds, weights and samples as far as they are known, and
+failure and diagnosis if there was one.  When the search is gone it ends at once: a run folder is whole at any
+moment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import shutil
+import signal
+import sys
+import threading
+import time
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from plaingrad import diagnosis, training
+from plaingrad.callbacks import Callback, EpochRecord
+from plaingrad.data import Dataset
+from plaingrad.errors import NonFiniteError, PlaingradError, RunError
+from plaingrad.recipe import check
+from plaingrad.run_folder import RunFolder
+from plaingrad.settings import Recipe
+from plaingrad.solver import Solver
+
+
+class Pruned(Exception):
+    """The run is not worth going on with."""
+
+
+class Ear(threading.Thread):
+    """Listens while a run trains: an order to stop must not wait for it, nor must the end of the search."""
+
+    def __init__(self, source: TextIO) -> None:
+        super().__init__(daemon=True)
+        self.source = source
+        self.heard: queue.Queue[dict[str, Any]] = queue.Queue()
+
+    def run(self) -> None:
+        """Pass on what is heard."""
+        for line in self.source:
+            message = json.loads(line)
+            if "stop" in message:
+                os.kill(os.getpid(), signal.SIGINT)  # which training notes, and heeds between two steps
+            else:
+                self.heard.put(message)
+        os._exit(0)  # the search is gone
+
+
+class Reporter(Callback):
+    """Tells of each evaluation, and waits for the word to go on if it is to ask."""
+
+    def __init__(self, say: Any, heard: queue.Queue[dict[str, Any]], ask: bool) -> None:
+        self.say, self.heard, self.ask = say, heard, ask
+
+    def on_epoch(self, solver: Solver, record: EpochRecord) -> None:
+        """Tell, and ask."""
+        last = solver.step == solver.total_steps or solver.stopped_early
+        self.say("evaluation", index=len(solver.records), accuracy=record.val_accuracy)
+        if self.ask and not last:
+            while True:  # in slices: a signal is heeded between them
+                with contextlib.suppress(queue.Empty):
+                    go = self.heard.get(timeout=0.2)["go"]
+                    break
+                solver.interruption.check(f"after step {solver.step}")
+            if not go:
+                raise Pruned
+
+
+class Worker:
+    """Trains one run after the other; the data they share is read once."""
+
+    def __init__(self, ear: Ear, out: TextIO) -> None:
+        self.ear, self.out = ear, out
+        self._read: tuple[str, Dataset] | None = None
+
+    def say(self, kind: str, **values: Any) -> None:
+        """One line."""
+        self.out.write(json.dumps({"is": kind, **values}) + "\n")
+        self.out.flush()
+
+    def work(self) -> None:
+        """Until the end of the search, which ends the process."""
+        self.say("ready")
+        while True:
+            try:
+                order = self.ear.heard.get()
+                if "run" in order:  # a word that comes too late is none
+                    self.say("done", **self.train(order))
+            except KeyboardInterrupt:  # an order to stop that came between two runs
+                self.say("done", how="interrupted")
+
+    def train(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Train a run, or what is left of it; how it ended."""
+        folder, started = RunFolder(Path(order["folder"])), time.perf_counter()
+        try:
+            how: dict[str, Any] = self._train(order, folder)
+        except Pruned:
+            how = {"how": "pruned"}
+        except KeyboardInterrupt:
+            return {"how": "interrupted"}
+        except NonFiniteError as error:
+            how = {"how": "diverged", "failure": str(error), "diagnosis": _diagnosis(folder)}
+        except (PlaingradError, MemoryError) as error:
+            how = {"how": "failed", "failure": str(error) or "not enough memory"}
+        with contextlib.suppress(RunError):
+            records = folder.history().records
+            how["curve"] = [record.val_accuracy for record in records]
+        return {"seconds": time.perf_counter() - started, **how}
+
+    def _train(self, order: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
+        recipe = check(tomllib.loads(order["run"]))
+        data = self._data(recipe)
+        seen: dict[str, Any] = {"samples": len(data.validation)}
+        if ended := _result(folder):
+            seen["weights"] = _size(folder.load()[0].params)
+            return {
+                "how": "complete",
+                "accuracy": ended["best_val_accuracy"],
+                "seconds": ended["seconds"],
+                **seen,
+            }
+
+        class Size(Callback):
+            def on_start(self, solver: Solver) -> None:
+                seen["weights"] = _size(solver.model.params)
+
+        callbacks = [Size(), Reporter(self.say, self.ear.heard, order["ask"])]
+        shared: dict[str, Any] = {
+            "callbacks": callbacks, "data": data, "test": False, "watch": False,
+            "warn": lambda text: self.say("warning", text=text),
+        }  # fmt: skip
+        if _has_checkpoint(folder):
+            result = training.resume(folder.path, **shared)
+        else:
+            shutil.rmtree(
+                folder.path, ignore_errors=True
+            )  # of a run that was killed before its first checkpoint
+            result = training.train(recipe, folder.path, **shared)
+        return {"how": "complete", "accuracy": result.best_val_accuracy, **seen}
+
+    def _data(self, recipe: Recipe) -> Dataset:
+        key = recipe.data.model_dump_json()
+        if self._read is None or self._read[0] != key:
+            self._read = None  # two data sets may be more than memory holds
+            self._read = key, recipe.data.build()
+        return self._read[1]
+
+
+def _result(folder: RunFolder) -> dict[str, Any] | None:
+    """The result of a run that ended before, by a worker that could not tell of it."""
+    return folder.history().result if folder.history_file.is_file() else None
+
+
+def _size(params: Mapping[str, Any]) -> int:
+    return sum(array.size for array in params.values())
+
+
+def _has_checkpoint(folder: RunFolder) -> bool:
+    try:
+        folder.newest_checkpoint()
+    except RunError:
+        return False
+    return True
+
+
+def _diagnosis(folder: RunFolder) -> str | None:
+    """What the doctor says of a run that diverged, in a sentence and the change to try."""
+    try:
+        findings = diagnosis.diagnose(folder.path).findings
+    except PlaingradError:
+        return None
+    return f"{findings[0].what} {findings[0].change}" if findings else None
+
+
+def main() -> None:
+    """The process."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what anything prints must not come between our lines
+    ear = Ear(os.fdopen(os.dup(sys.stdin.fileno()), encoding="utf-8"))
+    ear.start()
+    with contextlib.suppress(BrokenPipeError):  # the search is gone
+        Worker(ear, out).work()
+
+
+if __name__ == "__main__":
+    main()

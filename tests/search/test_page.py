@@ -1,0 +1,268 @@
+"""The page of a study: complete in itself, safe whatever a study holds, and drawn for one trial or thousands."""
+
+import base64
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from plaingrad.search import pictures
+from plaingrad.search.page import render, write_page
+from plaingrad.search.results import Opening, StudyResult, TrialResult, ranked
+from plaingrad.search.scales import Range, Scale, wrapped
+
+SCALES = {
+    "optimizer.lr": "log",
+    "optimizer.weight_decay": "log",
+    "network.dropout": "linear",
+    "network.hidden": "choice",
+    "training.batch_size": "choice",
+    "schedule.name": "choice",
+}
+HIDDEN = [[512, 512, 256], [256, 128], [128], [64, 64]]
+
+
+def curve_to(end, count, rng):
+    x = np.arange(1, count + 1)
+    values = end * (1 - 0.6 * np.exp(-x / 2.5)) + rng.normal(0, 0.004, count)
+    return tuple((int(i), float(v)) for i, v in zip(x, values.clip(0, 1), strict=True))
+
+
+def study(count, scales=None, *, seeds=1, prune=True, path=Path("runs/study"), **more):
+    """A study as a search would leave it: a best rate, weak regularisation, and some that went wrong."""
+    scales, rng = scales or SCALES, np.random.default_rng(count)
+    trials = []
+    for number in range(count):
+        settings = {name: _value(name, kind, rng) for name, kind in scales.items()}
+        rate = math.log10(settings.get("optimizer.lr", 3e-3))
+        end = 0.965 - 0.035 * (rate + 2.6) ** 2 - 0.05 * settings.get("network.dropout", 0.2) ** 2
+        end = float(np.clip(end + rng.normal(0, 0.006), 0.1, 0.995))
+        given = {"number": number, "settings": settings, "samples": 5000, "weights": 4000 * (number + 1)}
+        given |= {"runs": tuple(f"trials/{number}/seed-{i}" for i in range(seeds)), "seconds": 12.5 + number}
+        if rate > -1.3 and number:
+            given |= {"state": "diverged", "curve": curve_to(0.4, number % 4, rng),
+                      "failure": "the loss was not a finite number at step 120 (epoch 1.2).",
+                      "diagnosis": "The learning rate is too high: the update was 0.8 of the weights."}  # fmt: skip
+        elif prune and number % 3 == 2:
+            curve = curve_to(end - 0.03, 2 + number % 5, rng)
+            given |= {"state": "pruned", "curve": curve, "accuracies": (max(a for _, a in curve),)}
+        else:
+            found = tuple(float(a) for a in (end + rng.normal(0, 0.002, seeds)).clip(0, 1))
+            given |= {"state": "complete", "curve": curve_to(end, 20, rng), "accuracies": found}
+        trials.append(TrialResult(**given))
+    weights = rng.dirichlet([0.7] * len(scales))
+    given = {"importance": dict(zip(scales, map(float, weights), strict=True)) if count > 10 else {}}
+    given |= {"name": "a study", "recipe": "digits", "method": "tpe", "prune": "median" if prune else "none"}
+    given |= {"seeds": seeds, "seconds": 61.0 * count, "path": path} | more
+    return StudyResult(scales=dict(scales), trials=ranked(trials), **given)
+
+
+def _value(name, kind, rng):
+    if kind == "log":
+        return float(10 ** rng.uniform(-5, -1))
+    if kind == "linear":
+        return float(rng.uniform(0, 0.6))
+    options = {"network.hidden": HIDDEN, "training.batch_size": [32, 64, 128]}
+    return options.get(name, ["constant", "one-cycle", "cosine"])[rng.integers(3)]
+
+
+def an_opening(trial, **more):
+    given = {"seeds": (10, 11, 12), "validation": (0.95, 0.96, 0.955), "test": (0.941, 0.943, 0.942)}
+    given |= {"samples": 10000, "when": "2025-03-04T05:06:07"} | more
+    return Opening(trial=trial, **given)
+
+
+def pictures_of(page):
+    return [base64.b64decode(text) for text in re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', page)]
+
+
+def text_of(page):
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.partition("</style>")[2]))
+
+
+@pytest.fixture(autouse=True)
+def its_own_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("runs/study").mkdir(parents=True)
+
+
+def test_the_page_holds_everything():
+    result = study(90, seeds=2)
+    best = result.best
+    assert best is not None
+    path = write_page(result)
+    assert path == result.path / "study.html"
+    assert [own.name for own in result.path.iterdir()] == ["study.html"], "no temporary file is left"
+    page = path.read_text("utf-8")
+    assert len(pictures_of(page)) == 4
+    assert all(b"<svg" in picture for picture in pictures_of(page))
+    told = text_of(page)
+    for text in (
+        "recipe digits: method tpe, pruning median, 2 seeds a trial, 6 fields",
+        f"{100 * best.accuracy:.2f} % ± {100 * best.spread:.2f} best validation accuracy, trial {best.number}",
+        f"{result.count('complete')} complete, {result.count('pruned')} pruned",
+        "The test set has not been opened.",
+        "The learning rate is too high",
+        f"Not drawn: {sum(own.state == 'diverged' and not own.curve for own in result.trials)} diverged before",
+    ):
+        assert text in told
+    assert page.count("<tr") == 91, "a head and a line for each trial"
+    for bad in ("http://", "https://", "<script", "nan", ">None<"):
+        assert bad not in re.sub(r'src="data:[^"]+"', "", page)
+
+
+def test_best_first_and_those_that_cannot_be_told_apart_shaded():
+    result = study(100)
+    page = write_page(result).read_text("utf-8")
+    links = re.findall(r'<a href="\./([^"]+)">(\d+)</a>', page)
+    assert links == [(own.runs[0], str(own.number)) for own in result.trials]
+    alike = sum(map(result.as_good, result.trials))
+    assert alike > 1, "or this shows nothing"
+    assert page.count('<tr class="good') == alike
+
+
+def test_the_same_study_gives_the_same_page():
+    assert write_page(study(12)).read_bytes() == write_page(study(12)).read_bytes()
+
+
+def test_a_page_that_cannot_be_written_leaves_the_old_one(monkeypatch):
+    write_page(study(1))
+    before = Path("runs/study/study.html").read_bytes()
+    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        write_page(study(2))
+    assert Path("runs/study/study.html").read_bytes() == before
+
+
+def test_nothing_from_outside_is_taken_as_html_or_as_a_formula():
+    evil = "<script>alert('$\\frac{1}$')</script>\u202e\x1b[31m\udcff漢\n"
+    scales = {f"network.{evil}": "choice", "optimizer.lr": "log"}
+    trials = tuple(
+        TrialResult(i, "complete", {f"network.{evil}": [evil] * (i + 1), "optimizer.lr": 10.0**-i}, (0.5 + i / 10,),
+                    ((1, 0.5),), 100, runs=(f"//evil.example/{evil}?#",), failure=evil, diagnosis=evil)
+        for i in range(3)
+    )  # fmt: skip
+    importance = dict.fromkeys(scales, 0.5)
+    result = StudyResult(evil, Path("runs/study"), evil, evil, evil, 1, scales, ranked([*trials]), importance)
+    page = write_page(result).read_text("utf-8")
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    links = re.findall(r'href="([^"]*)"', page)
+    assert len(links) == 3
+    assert all(re.fullmatch(r"\./[\w/%.~-]+", link) for link in links), links
+    assert len(pictures_of(page)) == 4
+
+
+@pytest.mark.parametrize("state", ["pruned", "diverged", "failed", "running", "waiting"])
+def test_no_trial_complete_yet(state):
+    measured = {"accuracies": (0.4,), "curve": ((1, 0.3), (2, 0.4))} if state in ("pruned", "running") else {}
+    trial = TrialResult(0, state, {"optimizer.lr": 0.1}, **measured)
+    result = StudyResult(
+        "s", Path("runs/study"), "digits", "grid", "none", 1, {"optimizer.lr": "log"}, (trial,)
+    )
+    told = text_of(write_page(result).read_text("utf-8"))
+    assert "none yet" in told
+    assert f"1 {state}" in told
+    assert "too few complete trials" in told
+
+
+def test_no_trial_at_all():
+    page = render(
+        StudyResult("s", Path("runs/study"), "digits", "grid", "none", 1, {"optimizer.lr": "log"}, ())
+    )
+    assert "none yet" in page
+    assert not pictures_of(page)
+
+
+def test_the_test_set_opened_once():
+    result = study(8)
+    told = text_of(render(study(8, openings=(an_opening(result.best.number),))))
+    assert (
+        f"opened once, on 2025-03-04 05:06: trial {result.best.number}, retrained with 3 fresh seeds" in told
+    )
+    assert "94.20 % ± 0.10 on 10,000 test samples" in told
+    assert f"test accuracy of trial {result.best.number}, retrained" in told
+    assert "untouched" not in told
+
+
+def test_the_test_set_opened_more_than_once_is_warned_of():
+    result = study(8, openings=(an_opening(99), an_opening(98, seeds=(1,), test=(0.9,), validation=(0.91,))))
+    page = render(result)
+    assert page.count("<li>") == 2
+    told = text_of(page)
+    assert "opened 2 times" in told
+    assert "no longer untouched" in told
+    assert "1 fresh seed, reaches 90.00 % on" in told, "one seed has no spread"
+    assert f"trial {result.best.number} is the best, and it has not been tested" in told
+
+
+@pytest.mark.parametrize(("fields", "trials"), [(1, 1), (1, 2), (5, 40), (7, 3), (12, 150)])
+def test_pictures_of_few_and_of_many(fields, trials):
+    """Warnings are errors here, so what does not fit in a picture shows."""
+    kinds = ["log", "linear", "choice"]
+    scales = {f"section.field_{i}_{'long_' * (i % 5)}": kinds[i % 3] for i in range(fields)}
+    result = study(trials, scales)
+    for draw in (pictures.parallel, pictures.against, pictures.curves):
+        assert draw(result).startswith(b"<?xml")
+
+
+def test_of_thousands_the_best_are_drawn():
+    result = study(1700, {"optimizer.lr": "log"}, prune=False)
+    drawn = pictures._drawn(result, "complete")
+    assert len(drawn) == pictures.MOST < result.count("complete")
+    assert drawn[:100] == list(result.trials[:100])
+    assert len({own.number for own in drawn}) == len(drawn), "none twice"
+    page = render(result)
+    assert "at most 500 trials" in text_of(page)
+    assert len(page) < 6e6
+
+
+def placed(kind, values):
+    trials = tuple(TrialResult(i, "waiting", {"f": value}) for i, value in enumerate(values))
+    scale = Scale(kind, trials, "f")
+    return [scale.place(value) for value in values], scale.ticks()
+
+
+def test_numbers_lie_by_their_size_or_logarithm():
+    places, ticks = placed("log", [1e-4, 1e-2, 1e-3])
+    np.testing.assert_allclose(places, [0, 1, 0.5])
+    assert [text for _, text in ticks] == ["1e-4", "0.001", "0.01"]
+    np.testing.assert_allclose([place for place, _ in ticks], [0, 0.5, 1], atol=1e-12)
+    places, ticks = placed("linear", [16, 64, 32])
+    np.testing.assert_allclose(places, [0, 1, 1 / 3])
+    assert all("." not in text for _, text in ticks), "whole numbers have whole ticks"
+    assert len(placed("log", [0.011, 0.012])[1]) > 1
+
+
+def test_choices_stand_in_a_row_and_a_lone_value_in_the_middle():
+    places, ticks = placed("choice", [[512, 512, 256], [64], "relu", True])
+    assert [text for _, text in ticks] == ["true", "[64]", "[512, 512, 256]", "relu"]
+    np.testing.assert_allclose(places, [2 / 3, 1 / 3, 1, 0])
+    for kind, value, text in (("choice", "a", "a"), ("log", 1e-3, "0.001"), ("linear", 0.5, "0.5")):
+        assert placed(kind, [value, value]) == ([0.5, 0.5], [(0.5, text)])
+
+
+def test_a_few_that_learnt_nothing_do_not_press_the_others_together():
+    def trials(*accuracies):
+        return [TrialResult(i, "complete", {}, (own,)) for i, own in enumerate(accuracies)]
+
+    many = trials(*np.linspace(0.9, 0.95, 60).tolist(), 0.1, 0.1)
+    shown = Range.of(many, [])
+    assert shown.low > 0.8
+    assert shown.cut
+    assert shown.place(shown.within(many[-1])) == 0
+    few = Range.of(many[-5:], [])
+    assert few.low == 0.1
+    assert not few.cut
+    assert Range.of(trials(0.9), trials(0.95)).high == 0.95, "a pruned one may be ahead of all others yet"
+
+
+def test_long_names_are_broken_and_cut():
+    assert wrapped("weight_decay", 16) == "weight_decay"
+    assert wrapped("weight_decay", 11) == "weight_\ndecay"
+    assert wrapped("[512, 512, 256]", 11) == "[512, 512,\n256]"
+    assert wrapped("abcdefgh", 5) == "abcd…"
+    assert wrapped("a_b_c_d", 2, lines=2).endswith("…")
+    assert wrapped("漢\x1b", 5) == "??"
