@@ -6,6 +6,7 @@ it leaves out has the defaults in `settings`.  Built-in recipes lie in `recipes/
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from importlib import resources
@@ -19,11 +20,16 @@ from plaingrad.settings import AugmentationSettings, DataSettings, Recipe, Train
 
 
 def read_recipe(
-    name_or_path: str | Path, overrides: Iterable[str] = (), values: Mapping[str, Any] | None = None
+    name_or_path: str | Path,
+    overrides: Iterable[str] = (),
+    values: Mapping[str, Any] | None = None,
+    *,
+    defaults: Mapping[str, Any] | None = None,
 ) -> Recipe:
     """The recipe of that name, or in that file, with overrides such as "optimizer.lr=0.01".
 
-    `values` are overrides that need no parsing, such as {"seed": 3}; they win.
+    `values` are overrides that need no parsing, such as {"seed": 3}; they win.  `defaults` are like them, and
+    lose against overrides: they change what the file says.
 
     Overriding a section's `name` starts that section anew: the fields of another network or rule do
     not carry over.  Raises RecipeError naming the file and the field.
@@ -31,7 +37,8 @@ def read_recipe(
     table, source = _table(name_or_path)
     table.pop("run", None)  # facts about the run that a run folder's recipe.toml holds
     table.setdefault("name", Path(name_or_path).stem)
-    changes = [_override(text) for text in overrides]
+    changes = [(_path(field), value) for field, value in (defaults or {}).items()]
+    changes += [_override(text) for text in overrides]
     changes += [(field.split("."), value) for field, value in (values or {}).items()]
     _set_all(table, changes)
     return check(table, source)
@@ -43,7 +50,10 @@ def changed(recipe: Recipe, values: Mapping[str, Any], source: str = "recipe") -
     A section's `name` starts that section anew, as in `read_recipe`.  Raises RecipeError naming `source`.
     """
     table = recipe.model_dump()
-    _set_all(table, [(_path(field), value) for field, value in values.items()])
+    try:
+        _set_all(table, [(_path(field), value) for field, value in values.items()])
+    except RecipeError as error:
+        raise RecipeError(f"{source}: {error}") from None
     return check(table, source)
 
 
@@ -57,6 +67,8 @@ def check(table: Mapping[str, Any], source: str = "recipe") -> Recipe:
         raise RecipeError(f"{source}: {_sentence(error)}") from None
     except PlaingradError as error:
         raise RecipeError(f"{source}: {error}") from None
+    except OverflowError as error:
+        raise RecipeError(f"{source}: a number is too large: {error}") from None
     return recipe
 
 
@@ -69,7 +81,7 @@ def built_in() -> dict[str, str]:
 
 def _table(name_or_path: str | Path) -> tuple[dict[str, Any], str]:
     path = Path(name_or_path)
-    if path.suffix == ".toml" or (path.is_file() and str(name_or_path) not in built_in()):
+    if path.suffix == ".toml" or (os.path.isfile(path) and str(name_or_path) not in built_in()):
         source = str(path)
         try:
             text = path.read_text("utf-8")
@@ -85,7 +97,7 @@ def _table(name_or_path: str | Path) -> tuple[dict[str, Any], str]:
         )
     try:
         return tomllib.loads(text), source
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # a number of thousands of digits is one, too
         raise RecipeError(f"{source} is not valid TOML: {error}") from None
     except RecursionError:
         raise RecipeError(f"{source} is nested too deeply to be a recipe") from None

@@ -29,7 +29,15 @@ def shape(printed: str) -> list[str]:
 
 @pytest.mark.parametrize(
     "page",
-    ["quickstart.md", "architecture.md", "evaluation.md", "doctor.md", "preflight.md", "gradient-check.md"],
+    [
+        "quickstart.md",
+        "architecture.md",
+        "evaluation.md",
+        "doctor.md",
+        "preflight.md",
+        "gradient-check.md",
+        "tuning.md",
+    ],
 )
 def test_python_runs_and_prints_what_the_page_shows(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -1,11 +1,10 @@
 """A search that is killed, interrupted or told to end loses nothing: `--resume` finds what it would have found."""
 
-import os
 import signal
 
 import pytest
 
-from .test_workers import TRIALS, found, gone, resume, tune, uninterrupted
+from .test_workers import found, gone, resume, tune, uninterrupted
 
 HOW_TO_GO_ON = "go on with: plaingrad tune --resume study"
 _AT = """
@@ -65,7 +64,7 @@ def test_a_signal_stops_after_a_step_and_resume_goes_on(tmp_path, number, code):
 
 
 def test_ctrl_c_while_the_best_is_trained_again(tmp_path):
-    trials, [(best, [seed], _)] = uninterrupted()
+    _, [(best, [seed], _)] = uninterrupted()
     run = tmp_path / f"study/final/{best:04d}-seed-{seed}"
     with tune(tmp_path) as search:
         search.until_begun(run)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -49,10 +49,16 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def recipe_of(
-    name: str, data: str | None, data_dir: str | None, changes: list[str] | None, seed: int | None
+    name: str,
+    data: str | None,
+    data_dir: str | None,
+    changes: list[str] | None,
+    seed: int | None,
+    defaults: Mapping[str, Any] | None = None,
 ) -> Any:
     """The recipe of that name or file, with what the options change."""
     from plaingrad.recipe import read_recipe
 
     values = {"data.name": data, "data.path": data_dir, "seed": seed}
-    return read_recipe(name, changes or [], {field: v for field, v in values.items() if v is not None})
+    given = {field: value for field, value in values.items() if value is not None}
+    return read_recipe(name, changes or [], given, defaults=defaults)

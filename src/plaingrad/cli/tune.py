@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -78,8 +79,14 @@ def tune(
             raise RecipeError(
                 f"{read.source} names no recipe: say which one, as in plaingrad tune digits --space {space}"
             )
+        for own in read.dimensions:
+            if any(change.partition("=")[0].strip() == own.field for change in set_ or []):
+                raise RecipeError(
+                    f"--set {own.field}: the space searches that field; leave it out, or take it from the space"
+                )
+        start = recipe_of(named, data, data_dir, set_, seed, read.fixed)  # what is said here beats [fixed]
         result = tuning.tune(
-            recipe_of(named, data, data_dir, set_, seed), read, method=method, trials=trials, minutes=minutes,
+            start, replace(read, fixed={}), method=method, trials=trials, minutes=minutes,
             seeds=seeds, prune=prune, final_seeds=3 if final_seeds is None else final_seeds, out=out, **heard,
         )  # fmt: skip
     rows = table.rows(result)

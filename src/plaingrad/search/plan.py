@@ -16,12 +16,12 @@ from plaingrad.checkpoint import write_whole
 from plaingrad.errors import RecipeError, RunError, require_count, require_number
 from plaingrad.machine import __version__
 from plaingrad.recipe import check
-from plaingrad.search.space import METHODS, PRUNERS, Space
+from plaingrad.search.space import METHODS, MOST_SETTINGS, PRUNERS, Space
 from plaingrad.search.space_file import space_of
 from plaingrad.settings import Recipe
 
 VERSION = 1
-MOST_SETTINGS = 1000  # of a grid, unless the caller has said how many trials are wanted
+_MOST_TRIALS = 100_000  # that wait in a storage
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,8 @@ class Plan:
 
     def trials(self, wanted: int | None) -> int | None:
         """How many trials the budget is: `wanted`, or all of a grid.  Raises RecipeError for too many, or too few."""
+        if wanted is not None and wanted > _MOST_TRIALS:
+            raise RecipeError(f"{wanted:,} trials are more than the {_MOST_TRIALS:,} that a study may have")
         if self.method != "grid":
             return wanted
         shape = self.space.grid_shape()
@@ -90,9 +92,10 @@ class Plan:
                 f"{told}, and a grid is tried whole: {wanted:,} of them are a sample, which --method random draws"
             )
         if wanted is None and size > MOST_SETTINGS:
+            mean_it = f", or say --trials {size} if you mean it" if size <= _MOST_TRIALS else ""
             raise RecipeError(
-                f"{told}: that is more than {MOST_SETTINGS:,}; try fewer values, search with --method random or tpe, "
-                f"or say --trials {size} if you mean it"
+                f"{told}: that is more than {MOST_SETTINGS:,}; try fewer values, or search with --method random or "
+                f"tpe{mean_it}"
             )
         return size
 

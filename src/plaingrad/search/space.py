@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from plaingrad.errors import RecipeError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 METHODS = ("grid", "random", "tpe")
 PRUNERS = ("none", "median", "hyperband")
+MOST_SETTINGS = 1000  # of a grid, unless the caller has said how many trials are wanted
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ class Dimension:
         if self.kind == "choice":
             return list(self.options)
         if self.points is None and self.step is not None:
-            return [self.low + i * self.step for i in range(self._steps() + 1)]
+            low, step = Decimal(str(self.low)), Decimal(str(self.step))  # so that 3 · 0.1 is 0.3
+            return [type(self.high)(low + i * step) for i in range(self.count())]
         if self.points is None:
             raise RecipeError(
                 f"{self.field}: a grid needs to know how many values of a range to try: add points = 5, write a "
@@ -75,14 +78,17 @@ class Dimension:
             return [self.low]
         low, high = (math.log(self.low), math.log(self.high)) if self.log else (self.low, self.high)
         places = [low + (high - low) * i / (self.points - 1) for i in range(self.points)]
-        values = [min(max(math.exp(p) if self.log else p, self.low), self.high) for p in places]
+        values = [math.exp(place) if self.log else place for place in places]
         if self.kind != "integer":
-            return [float(f"{v:.12g}") for v in values]  # 0.001, not 0.0010000000000000002
+            # 0.001, not 0.0010000000000000002
+            return [min(max(float(f"{v:.12g}"), self.low), self.high) for v in values]
         return list(dict.fromkeys(round(v) for v in values))
 
-    def _steps(self) -> int:
-        assert self.step is not None
-        return int((self.high - self.low) / self.step + 1e-9)
+    def count(self) -> int:
+        """How many values a grid tries; no list is made of a range in steps, which may have too many."""
+        if self.points is None and self.step is not None:
+            return round((self.high - self.low) / self.step) + 1
+        return len(self.grid())
 
 
 @dataclass(frozen=True)
@@ -120,7 +126,7 @@ class Space:
 
     def grid_shape(self) -> tuple[int, ...]:
         """How many values each field has in the grid."""
-        return tuple(len(own.grid()) for own in self.dimensions)
+        return tuple(own.count() for own in self.dimensions)
 
     def applied(self, recipe: Recipe) -> Recipe:
         """The recipe with this space's fixed fields.
@@ -128,10 +134,14 @@ class Space:
         Raises RecipeError if they, or any value of a field that varies, do not fit it.
         """
         base = changed(recipe, self.fixed, f"{self.source}, [fixed]") if self.fixed else recipe
-        first = {own.field: _extremes(own)[0] for own in self.dimensions}
+        # Fields that need each other may fit beside the first values of the others, or beside the last.
+        beside = [{}, *({own.field: _extremes(own)[end] for own in self.dimensions} for end in (0, -1))]
         for own in self.dimensions:
             for value in _extremes(own):
-                changed(base, first | {own.field: value}, f"{self.source}, {own.field} = {json.dumps(value)}")
+                source = f"{self.source}, {own.field} = {json.dumps(value)}"
+                problems = [_problem(base, others | {own.field: value}, source) for others in beside]
+                if problems[0] is not None and all(problems):
+                    raise problems[0]
         return base
 
     def to_table(self) -> dict[str, Any]:
@@ -140,6 +150,15 @@ class Space:
         table = {name: getattr(self, name) for name in told if getattr(self, name)}
         table |= {"fixed": dict(self.fixed)} if self.fixed else {}
         return table | {"space": {own.field: _written(own) for own in self.dimensions}}
+
+
+def _problem(recipe: Recipe, values: Mapping[str, Any], source: str) -> RecipeError | None:
+    """What is wrong with a recipe with these values."""
+    try:
+        changed(recipe, values, source)
+    except RecipeError as error:
+        return error
+    return None
 
 
 def _extremes(own: Dimension) -> list[Any]:

@@ -18,16 +18,18 @@ Built-in spaces lie in `spaces/` and have names.
 
 from __future__ import annotations
 
+import difflib
 import json
-import math
+import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from plaingrad.errors import RecipeError, suggestion
-from plaingrad.search.space import METHODS, PRUNERS, Dimension, Space
+from plaingrad.search.space import METHODS, MOST_SETTINGS, PRUNERS, Dimension, Space
 
 _KINDS = ("choice", "uniform", "log-uniform", "integer")
 _OPTIONS = {
@@ -36,6 +38,7 @@ _OPTIONS = {
     "log-uniform": ("points",),
     "integer": ("step", "points", "log"),
 }
+_LARGEST = 1e300  # what is larger no longer fits into a float, or its square does not
 _MISSPELT = ("choices", "log_uniform", "loguniform", "int", "low", "high", "min", "max")
 # Every trial must be judged on the same validation samples, and seeds and names are not hyperparameters.
 _NOT_SEARCHED = ("name", "description", "seed", "data.name", "data.path", "data.validation")
@@ -51,7 +54,7 @@ def built_in() -> dict[str, str]:
 def read_space(name_or_path: str | Path) -> Space:
     """The space of that name, or in that file.  Raises RecipeError naming the file and the field."""
     path = Path(name_or_path)
-    if path.suffix == ".toml" or (path.is_file() and str(name_or_path) not in built_in()):
+    if path.suffix == ".toml" or (os.path.isfile(path) and str(name_or_path) not in built_in()):
         source = f"space {path}"
         try:
             text = path.read_text("utf-8")
@@ -66,11 +69,12 @@ def read_space(name_or_path: str | Path) -> Space:
             f"{suggestion(str(name_or_path), built_in())}, or give a path that ends in .toml"
         )
     try:
-        return space_of(tomllib.loads(text), source)
-    except tomllib.TOMLDecodeError as error:
+        table = tomllib.loads(text)
+    except ValueError as error:  # a number of thousands of digits is one, too
         raise RecipeError(f"{source} is not valid TOML: {error}") from None
     except RecursionError:
         raise RecipeError(f"{source} is nested too deeply to be a space") from None
+    return space_of(table, source)
 
 
 def space_of(table: Mapping[str, Any], source: str = "space") -> Space:
@@ -79,6 +83,8 @@ def space_of(table: Mapping[str, Any], source: str = "space") -> Space:
         return _space(dict(table), source)
     except RecipeError as error:
         raise RecipeError(f"{source}: {error}") from None
+    except RecursionError:
+        raise RecipeError(f"{source} is nested too deeply to be a space") from None
 
 
 def _space(table: dict[str, Any], source: str) -> Space:
@@ -113,13 +119,16 @@ def _flat(table: Mapping[str, Any], prefix: str = "", *, inside: bool = True) ->
     """The fields of nested tables by their dotted names; a table that says what a field may be is a value."""
     for name, value in table.items():
         full = f"{prefix}{name}"
-        is_value = not isinstance(value, Mapping) or (
-            inside and any(k in (*_KINDS, *_MISSPELT) for k in value)
-        )
+        is_value = not isinstance(value, Mapping) or (inside and any(_is_kind(key) for key in value))
         if is_value:
             yield full, value
         else:
             yield from _flat(value, f"{full}.", inside=inside)
+
+
+def _is_kind(key: str) -> bool:
+    """Whether a key was meant to say what a field may be."""
+    return key in _MISSPELT or bool(difflib.get_close_matches(key.lower(), _KINDS, n=1, cutoff=0.75))
 
 
 def _dimension(name: str, value: Any) -> Dimension:
@@ -154,14 +163,19 @@ def _choice(name: str, options: Any) -> Dimension:
     if not isinstance(options, list) or not options:
         raise RecipeError(f"{name}: a choice is a list of one value or more, got {options!r}")
     try:
-        texts = [json.dumps(option, allow_nan=False) for option in options]
+        json.dumps(options, allow_nan=False)
     except (TypeError, ValueError):
         raise RecipeError(
             f"{name}: a choice is among finite numbers, words and lists, got {options!r}"
         ) from None
-    if len(set(texts)) < len(texts):
+    if any(_same(one, other) for i, one in enumerate(options) for other in options[:i]):
         raise RecipeError(f"{name}: a value stands twice in {json.dumps(options)}: leave one out")
     return Dimension(name, "choice", options=tuple(options))
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values are one to a recipe: 1 and 1.0 are, 1 and true are not."""
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 
 def _range(name: str, kind: Any, value: Mapping[str, Any]) -> Dimension:
@@ -188,14 +202,21 @@ def _range(name: str, kind: Any, value: Mapping[str, Any]) -> Dimension:
         raise RecipeError(
             f"{name}: step must be a whole number as the range is one of integers, got {step!r}"
         )
+    if step is not None and points is not None:
+        raise RecipeError(f"{name}: step and points both say which values there are: leave one out")
     if step is not None and log:
         raise RecipeError(f"{name}: a logarithmic range has no step: use points, or leave log out")
-    if points is not None and not (type(points) is int and points >= 1):
-        raise RecipeError(f"{name}: points must be a whole number, 1 or more, got {points!r}")
+    if points is not None and not (type(points) is int and 1 <= points <= MOST_SETTINGS):
+        raise RecipeError(
+            f"{name}: points must be a whole number from 1 to {MOST_SETTINGS:,}, got {points!r}"
+        )
     if kind == "integer" and step is None and points is None and not log:
         step = 1
+    if step is not None:  # the range ends at the last value that is a number of steps from its low end
+        start, stride = Decimal(str(low)), Decimal(str(step))
+        high = type(high)(start + stride * int((Decimal(str(high)) - start) / stride))
     return Dimension(name, kind, low=low, high=high, log=log, step=step, points=points)
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)
+    return type(value) in (int, float) and -_LARGEST <= value <= _LARGEST

@@ -46,12 +46,22 @@ def _journal(path: Path) -> Iterator[BaseStorage]:
     """A journal that nobody else has open: what a kill has left behind is put right."""
     try:
         _repair(path)
-        yield JournalStorage(JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path))))
+        yield _replayed(path)
     except BrokenPipeError:
         raise  # of who listens to the search, not of the disk
     except OSError as error:
         raise StorageError(
             f"{error.filename or path} cannot be read or written: {error.strerror}; see to that, then --resume"
+        ) from None
+
+
+def _replayed(path: Path) -> BaseStorage:
+    try:
+        return JournalStorage(JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path))))
+    except (AssertionError, KeyError, TypeError, ValueError):
+        raise RunError(
+            f"{path} is damaged: a record does not fit those before it; bring the file back from a backup, or begin a "
+            "new study"
         ) from None
 
 
@@ -72,9 +82,10 @@ def _repair(path: Path) -> None:
 
 def _is_record(line: bytes) -> bool:
     try:
-        return "op_code" in json.loads(line)
-    except (ValueError, TypeError, RecursionError):
+        record = json.loads(line)
+    except (ValueError, RecursionError):
         return False
+    return isinstance(record, dict) and "op_code" in record
 
 
 def _study(storage: BaseStorage, name: str, plan: Plan) -> tuple[optuna.Study, bool]:

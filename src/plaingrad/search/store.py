@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -224,9 +225,15 @@ def sampler(plan: Plan, number: int) -> optuna.samplers.BaseSampler:
 
 
 def pruner(plan: Plan) -> optuna.pruners.BasePruner:
-    """What stops trials early."""
+    """What stops trials early.
+
+    The median is not asked before half of the epochs: under a schedule that begins with large steps the best
+    settings are behind until then.
+    """
     if plan.prune == "median":
-        return optuna.pruners.MedianPruner()
+        training = plan.recipe.training
+        half = 0 if training.iterations is not None else math.ceil(training.epochs) // 2
+        return optuna.pruners.MedianPruner(n_warmup_steps=half)
     return optuna.pruners.HyperbandPruner() if plan.prune == "hyperband" else optuna.pruners.NopPruner()
 
 

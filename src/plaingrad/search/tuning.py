@@ -200,9 +200,9 @@ def _search(
             result = result_of(folder, store)
             _write(folder, result, warn)
     if result.best is None and result.trials and not store.waiting:
-        ended = result.trials[0]
+        first = result.trials[0]
         raise RunError(
-            f"no trial of {folder.path} ended well; trial {ended.number}: {ended.failure or ended.state}"
+            f"no trial of {folder.path} ended well; trial {first.number}: {first.failure or first.state}"
         )
     return result
 

@@ -43,6 +43,8 @@ from plaingrad.run_folder import RunFolder
 from plaingrad.settings import Recipe
 from plaingrad.solver import Solver
 
+_AGAIN_SECONDS = 120.0  # a run that diverged later than this is diagnosed from what it left
+
 
 class Pruned(Exception):
     """The run is not worth going on with."""
@@ -120,7 +122,12 @@ class Worker:
         except KeyboardInterrupt:
             return {"how": "interrupted"}
         except NonFiniteError as error:
-            how = {"how": "diverged", "failure": str(error), "diagnosis": _diagnosis(folder)}
+            seconds = time.perf_counter() - started
+            how = {
+                "how": "diverged",
+                "failure": str(error),
+                "diagnosis": self._diagnosed(order, folder, seconds),
+            }
         except (PlaingradError, MemoryError) as error:
             how = {"how": "failed", "failure": str(error) or "not enough memory"}
         with contextlib.suppress(RunError):
@@ -159,6 +166,21 @@ class Worker:
             result = training.train(recipe, folder.path, **shared)
         return {"how": "complete", "accuracy": result.best_val_accuracy, **seen}
 
+    def _diagnosed(self, order: dict[str, Any], folder: RunFolder, seconds: float) -> str | None:
+        """What the doctor says of a run that diverged: it diverges again, to the same bytes, under his watch."""
+        try:
+            if seconds < _AGAIN_SECONDS:
+                shutil.rmtree(folder.path, ignore_errors=True)
+                recipe = check(tomllib.loads(order["run"]))
+                with contextlib.suppress(NonFiniteError):
+                    training.train(recipe, folder.path, data=self._data(recipe), test=False)
+            findings = diagnosis.diagnose(folder.path).findings
+        except PlaingradError:
+            return None
+        return (
+            " ".join([*(found.what for found in findings), *(found.change for found in findings[:1])]) or None
+        )
+
     def _data(self, recipe: Recipe) -> Dataset:
         key = recipe.data.model_dump_json()
         if self._read is None or self._read[0] != key:
@@ -182,15 +204,6 @@ def _has_checkpoint(folder: RunFolder) -> bool:
     except RunError:
         return False
     return True
-
-
-def _diagnosis(folder: RunFolder) -> str | None:
-    """What the doctor says of a run that diverged, in a sentence and the change to try."""
-    try:
-        findings = diagnosis.diagnose(folder.path).findings
-    except PlaingradError:
-        return None
-    return f"{findings[0].what} {findings[0].change}" if findings else None
 
 
 def main() -> None:
