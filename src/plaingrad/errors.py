@@ -35,6 +35,12 @@ class RunError(PlaingradError):
     """A run folder that is not one, or that holds no usable checkpoint."""
 
 
+class SearchError(PlaingradError):
+    """A search that was asked for rightly found nothing: its workers cannot work, or no trial ended well."""
+
+    exit_code = 1
+
+
 class StorageError(PlaingradError):
     """The storage of a search is out of reach, or does not take what is written."""
 

@@ -37,8 +37,8 @@ tuning.opened, tuning.Search.run = at_once, in_step
 BEGIN_TOGETHER = TOGETHER.replace('together("ended")', "")
 # Silence is noticed soon, rather than after a minute.
 SOON = """
-from plaingrad.search import database, study
-database.BEAT_SECONDS = study.BEAT_SECONDS = 1
+from plaingrad.search import database, store
+database.BEAT_SECONDS = store.BEAT_SECONDS = 1
 database._SILENT_SECONDS = 6
 """
 

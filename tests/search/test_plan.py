@@ -20,32 +20,33 @@ def a_plan(fields=None, **more):
 
 def test_a_grid_is_as_many_trials_as_settings():
     plan = a_plan({"a": list(range(30)), "b": list(range(30))}, method="grid")
-    assert plan.trials(None) == 900
-    assert plan.trials(5000) == 900
+    assert plan.budget(None) == 900
+    assert plan.budget(5000) == 900
 
 
 @pytest.mark.parametrize("method", ["random", "tpe"])
 def test_other_methods_have_as_many_as_wanted(method):
     plan = a_plan(method=method)
-    assert plan.trials(7) == 7
-    assert plan.trials(None) is None
+    assert plan.budget(7) == 7
+    assert plan.budget(None) == 20
+    assert a_plan(method=method, minutes=1.0).budget(None) == 0
 
 
 def test_a_grid_that_is_too_large_says_how_large():
     plan = a_plan({"a": list(range(40)), "b": {"integer": [1, 30]}}, method="grid")
     with pytest.raises(RecipeError, match=r"1,200 settings \(40 × 30\).*--trials 1200 if you mean it"):
-        plan.trials(None)
-    assert plan.trials(1200) == 1200
+        plan.budget(None)
+    assert plan.budget(1200) == 1200
 
 
 def test_a_grid_is_not_cut_short():
     with pytest.raises(RecipeError, match="the grid has 2 settings.*1 of them are a sample.*random"):
-        a_plan(method="grid").trials(1)
+        a_plan(method="grid").budget(1)
 
 
 def test_a_grid_of_a_range_needs_points():
     with pytest.raises(RecipeError, match="^optimizer.lr: a grid needs to know how many"):
-        a_plan({"optimizer.lr": {"uniform": [0.1, 0.2]}}, method="grid").trials(None)
+        a_plan({"optimizer.lr": {"uniform": [0.1, 0.2]}}, method="grid").budget(None)
 
 
 @pytest.mark.parametrize(

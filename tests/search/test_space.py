@@ -193,7 +193,7 @@ def test_built_in_spaces():
         assert space.recipe is not None
         base = space.applied(read_recipe(space.recipe))
         plan = Plan(base, space, method=space.method or "random", prune=space.prune or "none")
-        trials = plan.trials(space.trials)
+        trials = plan.budget(space.trials)
         if plan.method == "grid":
             assert str(trials) in description
             for setting in space.grid():

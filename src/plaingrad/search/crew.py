@@ -11,9 +11,10 @@ import sys
 import tempfile
 import threading
 import time
+from dataclasses import dataclass
 from typing import Any
 
-from plaingrad.errors import RecipeError, RunError, require_count
+from plaingrad.errors import RecipeError, SearchError, require_count
 from plaingrad.machine import processors
 
 # Every library that computes takes its number of threads from one of these.
@@ -38,17 +39,27 @@ class Process:
     def __init__(self, inbox: queue.Queue[tuple[Process, dict[str, Any] | None]], threads: int) -> None:
         self.task: Any = None
         self.ready = False
+        self.order = 0  # the number of its newest run, by which what it says of an older one is known
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (as long as the process)
-        # A group of its own: Ctrl-C on a terminal reaches the search, which tells its workers what to do.
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "plaingrad.search.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            env=os.environ | dict.fromkeys(_THREADS, str(threads)),
-            start_new_session=True,
-        )
+        try:  # in a group of its own: Ctrl-C reaches the search alone, which tells its workers what to do
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "plaingrad.search.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                env=os.environ | dict.fromkeys(_THREADS, str(threads)),
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._errors.close()
+            raise SearchError(f"no worker can be started by {sys.executable}: {error.strerror}") from None
         threading.Thread(target=self._hear, args=(inbox,), daemon=True).start()
+
+    def give(self, task: Any, **message: Any) -> None:
+        """Have it train a run."""
+        self.task = task
+        self.order += 1
+        self.tell(order=self.order, **message)
 
     def tell(self, **message: Any) -> None:
         """Send a line.  A process that is gone does not hear it; that it is gone is heard from its thread."""
@@ -84,6 +95,18 @@ class Process:
         inbox.put((self, None))
 
 
+@dataclass(frozen=True)
+class Said:
+    """What a worker says of its task; None as the message if it has died.
+
+    A worker that is done, or dead, is no longer at the task.
+    """
+
+    worker: Process
+    task: Any
+    message: dict[str, Any] | None
+
+
 class Crew:
     """So many workers, each with its share of the processors: together no more threads than processors.
 
@@ -99,7 +122,14 @@ class Crew:
             )
         self._threads = processors() // jobs
         self._inbox: queue.Queue[tuple[Process, dict[str, Any] | None]] = queue.Queue()
-        self._members = [Process(self._inbox, self._threads) for _ in range(jobs)]
+        self._members: list[Process] = []
+        self._stillborn: str | None = None
+        try:
+            for _ in range(jobs):
+                self._hire()
+        except SearchError:
+            self.dismiss()
+            raise
 
     @property
     def idle(self) -> list[Process]:
@@ -111,43 +141,64 @@ class Crew:
         """Those with a task."""
         return [own for own in self._members if own.task is not None]
 
-    def next(self, seconds: float) -> tuple[Process, dict[str, Any] | None] | None:
-        """What the next worker says, None as its message if it has died; None if none speaks for so long.
+    def next(self, seconds: float) -> Said | None:
+        """What the next worker says of its task; None if none says anything for so long, or nothing of a task.
 
-        A worker that has died has been replaced when this returns.  Raises RunError for one that never was ready.
+        A worker that has died has been replaced when this returns.  Raises SearchError for one that never was ready.
         """
-        try:
-            worker, message = self._inbox.get(timeout=seconds)
-        except queue.Empty:
-            return None
-        worker.ready = worker.ready or message == {"is": "ready"}
-        if message is None and worker in self._members:
-            if not worker.ready:
-                raise RunError(f"a worker of the search could not start: {worker.last_words()}")
-            self._members[self._members.index(worker)] = Process(self._inbox, self._threads)
-        return worker, message
+        said = self._next(seconds)
+        if self._stillborn is not None:
+            raise SearchError(f"a worker of the search could not start: {self._stillborn}")
+        return said
 
     def stop(self) -> list[tuple[Any, dict[str, Any] | None]]:
         """Have all stop after their step, with a checkpoint; returns their tasks and the last that each worker said."""
         left: list[tuple[Any, dict[str, Any] | None]] = []
         until = time.monotonic() + _PATIENCE
         for worker in self.busy:
-            worker.tell(stop=True)
+            worker.tell(stop=worker.order)
         while self.busy and time.monotonic() < until:
-            try:
-                worker, message = self._inbox.get(timeout=0.2)
-            except queue.Empty:
-                continue
-            if worker.task is not None and (message is None or message["is"] == "done"):
-                left.append((worker.task, message))
-                worker.task = None
+            said = self._next(0.2)
+            if said is not None and (said.message is None or said.message["is"] == "done"):
+                left.append((said.task, said.message))
         for worker in self.busy:
             left.append((worker.task, None))
-            worker.task = None
+            self._dismiss(worker)
+            self._hire()
         return left
 
     def dismiss(self) -> None:
         """End all processes."""
-        members, self._members = self._members, []
-        for worker in members:
-            worker.end()
+        for worker in list(self._members):
+            self._dismiss(worker)
+
+    def _next(self, seconds: float) -> Said | None:
+        try:
+            worker, message = self._inbox.get(timeout=seconds)
+        except queue.Empty:
+            return None
+        task = worker.task
+        if worker not in self._members:
+            return None
+        if message is None:
+            worker.task = None
+            if worker.ready:
+                self._members.remove(worker)
+                self._hire()
+            else:
+                self._stillborn = worker.last_words()
+        elif message["is"] == "ready":
+            worker.ready = True
+            return None
+        elif message["order"] != worker.order:
+            return None
+        elif message["is"] == "done":
+            worker.task = None
+        return None if task is None else Said(worker, task, message)
+
+    def _hire(self) -> None:
+        self._members.append(Process(self._inbox, self._threads))
+
+    def _dismiss(self, worker: Process) -> None:
+        self._members.remove(worker)
+        worker.end()

@@ -13,7 +13,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, ProgrammingError, SQLAlchemyError
 
 from plaingrad.errors import RecipeError, RunError, StorageError
-from plaingrad.search.store import BEAT_SECONDS, quiet, run_stale_again
+from plaingrad.search.methods import quiet
+from plaingrad.search.store import BEAT_SECONDS, run_stale_again
 
 _SILENT_SECONDS = 60  # after so long without a word, others take a machine's trials over
 _CONNECT_SECONDS = 10
@@ -30,6 +31,11 @@ def database(text: str) -> Iterator[RDBStorage]:
     with _explained():
         storage = _connected(text)
         try:
+            if storage.get_current_version() != storage.get_head_version():
+                raise RunError(
+                    f"the database was set up by another version of Optuna than {optuna.__version__}, the one here: "
+                    "use the same version on all machines, or another database"
+                )
             yield storage
         finally:
             storage.engine.dispose()
@@ -58,6 +64,7 @@ def _connected(text: str) -> RDBStorage:
                     heartbeat_interval=BEAT_SECONDS,
                     grace_period=_SILENT_SECONDS,
                     heartbeat_stale_trial_callback=run_stale_again,
+                    skip_compatibility_check=True,  # which would leave connections open; it is made below
                 )
         except (IntegrityError, ProgrammingError) as error:
             made_by_another = type(error.orig).__name__ in (
@@ -83,13 +90,6 @@ def _explained() -> Iterator[None]:
     except ImportError:
         raise RecipeError(
             "a study in PostgreSQL needs psycopg: install it with pip install 'plaingrad[postgresql]'"
-        ) from None
-    except RuntimeError as error:
-        if "compatible with the table schema" not in str(error):
-            raise
-        raise RunError(
-            f"the database was set up by another version of Optuna than {optuna.__version__}, the one here: use the "
-            "same version on all machines, or another database"
         ) from None
 
 

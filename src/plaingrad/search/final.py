@@ -43,7 +43,7 @@ def conclude(
     recipe = changed(plan.recipe, best.settings)
     runs = {seed: folder.final_run(best.number, seed) for seed in seeds}
     texts = {seed: changed(recipe, {"seed": seed}).to_toml() for seed in seeds}
-    ended = _train({seed: (texts[seed], runs[seed]) for seed in seeds}, crew, interruption, warn)
+    ended = _train({seed: (texts[seed], runs[seed]) for seed in seeds}, store, crew, interruption, warn)
     good = {seed: message for seed, message in ended.items() if message["how"] == "complete"}
     for seed in ended.keys() - good.keys():
         warn(
@@ -70,34 +70,33 @@ def conclude(
 
 
 def _train(
-    runs: dict[int, tuple[str, Path]], crew: Crew, interruption: Interruption, warn: Warn
+    runs: dict[int, tuple[str, Path]], store: Store, crew: Crew, interruption: Interruption, warn: Warn
 ) -> dict[int, dict[str, Any]]:
     """Train runs, each a recipe and a folder, by seed; how each ended."""
     left, ended = deque(runs), {}
     attempts = dict.fromkeys(runs, 0)
     try:
         while len(ended) < len(runs):
-            for worker in crew.idle:
-                if left:
-                    worker.task = left.popleft()
-                    text, folder = runs[worker.task]
-                    worker.tell(run=text, folder=str(folder.absolute()), ask=False)
+            for worker in crew.idle[: len(left)]:
+                seed = left.popleft()
+                text, folder = runs[seed]
+                worker.give(seed, run=text, folder=str(folder.absolute()), ask=False)
             said = crew.next(0.5)
+            store.beat()
             interruption.check("while the best setting was trained again")
-            if said is None or said[0].task is None:
+            if said is None:
                 continue
-            worker, message = said
-            if message is None:
-                seed = worker.task
-                attempts[seed] += 1
-                if attempts[seed] < _ATTEMPTS:
-                    left.append(seed)
+            if said.message is None:
+                attempts[said.task] += 1
+                if attempts[said.task] < _ATTEMPTS:
+                    left.append(said.task)
                 else:
-                    ended[seed] = {"how": "failed", "failure": f"its worker died: {worker.last_words()}"}
-            elif message["is"] == "warning":
-                warn(message["text"])
-            elif message["is"] == "done":
-                ended[worker.task], worker.task = message, None
+                    how = said.worker.last_words()
+                    ended[said.task] = {"how": "failed", "failure": f"its worker died: {how}"}
+            elif said.message["is"] == "warning":
+                warn(said.message["text"])
+            elif said.message["is"] == "done":
+                ended[said.task] = said.message
     finally:
         crew.stop()
     return ended

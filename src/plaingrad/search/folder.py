@@ -17,11 +17,12 @@ from plaingrad.search.plan import Plan, read_plan
 class StudyFolder:
     """The folder of one study.
 
-    Several machines may share a study in a database; then each may have a folder of its own, or all one.
+    shared: whether several machines share the study in a database; then each may have a folder of its own, or
+        all one.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, shared: bool = False) -> None:
+        self.path, self.shared = path, shared
         self.plan_file = path / "study.toml"
         self.results_file = path / "results.csv"
         self.page_file = path / "study.html"
@@ -35,7 +36,8 @@ class StudyFolder:
     @property
     def resume_command(self) -> str:
         """What continues this study, for a shell."""
-        return f"plaingrad tune --resume {shlex.quote(str(self.path))}"
+        url = " --storage URL" if self.shared else ""  # the URL itself may hold a password
+        return f"plaingrad tune --resume {shlex.quote(str(self.path))}{url}"
 
     @classmethod
     def new(cls, out: str | Path | None, name: str) -> StudyFolder:

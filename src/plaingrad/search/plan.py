@@ -21,6 +21,7 @@ from plaingrad.search.space_file import space_of
 from plaingrad.settings import Recipe
 
 VERSION = 1
+_TRIALS = 20  # if nobody says how many, nor how long
 _MOST_TRIALS = 100_000  # that wait in a storage
 
 
@@ -30,6 +31,7 @@ class Plan:
 
     recipe: what every trial starts from, the space's fixed fields included.
     seeds: how many runs each setting gets; `seed` is the first of their seeds, and decides the draws.
+    trials: how many there were to be when it began; 0 for as many as time allows.
     minutes: how long the search goes on, all sittings together; None if only its trials end it.
     final_seeds: with how many fresh seeds the best setting is trained again for the test; 0 for none.
     shared: whether its storage is a database, which other machines may share.
@@ -42,6 +44,7 @@ class Plan:
     seeds: int = 1
     seed: int = 0
     final_seeds: int = 3
+    trials: int = 0
     minutes: float | None = None
     shared: bool = False
 
@@ -78,12 +81,17 @@ class Plan:
         """The same search with so many minutes in all; unchanged for None."""
         return self if minutes is None else replace(self, minutes=minutes)
 
-    def trials(self, wanted: int | None) -> int | None:
-        """How many trials the budget is: `wanted`, or all of a grid.  Raises RecipeError for too many, or too few."""
+    def budget(self, wanted: int | None) -> int:
+        """How many trials there are to be if so many are wanted; 0 for as many as time allows.
+
+        A grid is tried whole.  Raises RecipeError for too many, or too few.
+        """
+        if wanted is not None:
+            require_count("trials", wanted, 1)
         if wanted is not None and wanted > _MOST_TRIALS:
             raise RecipeError(f"{wanted:,} trials are more than the {_MOST_TRIALS:,} that a study may have")
         if self.method != "grid":
-            return wanted
+            return wanted or (_TRIALS if self.minutes is None else 0)
         shape = self.space.grid_shape()
         size = math.prod(shape)
         told = f"the grid has {size:,} settings ({' × '.join(map(str, shape))})"
@@ -103,7 +111,7 @@ class Plan:
         """Write it as TOML, whole or not at all."""
         told = {
             name: getattr(self, name)
-            for name in ("method", "prune", "seeds", "seed", "final_seeds", "minutes", "shared")
+            for name in ("method", "prune", "seeds", "seed", "final_seeds", "trials", "minutes", "shared")
             if getattr(self, name) is not None
         }
         table = {"version": VERSION, "plaingrad": __version__, "search": told}

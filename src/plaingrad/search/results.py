@@ -63,12 +63,11 @@ class TrialResult:
 
     @property
     def standard_error(self) -> float | None:
-        """Of the mean: from the spread over the seeds, or for one seed from the number of samples."""
-        if self.spread is not None:
-            return self.spread / math.sqrt(len(self.accuracies))
-        if self.accuracy is None or not self.samples:
+        """Of the mean: from the spread over the seeds, and no less than so many samples leave open."""
+        if self.accuracy is None:
             return None
-        return math.sqrt(self.accuracy * (1 - self.accuracy) / self.samples)
+        variance = self.accuracy * (1 - self.accuracy) / self.samples if self.samples else 0.0
+        return max(self.spread or 0.0, math.sqrt(variance)) / math.sqrt(len(self.accuracies))
 
     @property
     def score(self) -> float | None:

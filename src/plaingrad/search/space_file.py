@@ -41,7 +41,7 @@ _OPTIONS = {
 _LARGEST = 1e300  # what is larger no longer fits into a float, or its square does not
 _MISSPELT = ("choices", "log_uniform", "loguniform", "int", "low", "high", "min", "max")
 # Every trial must be judged on the same validation samples, and seeds and names are not hyperparameters.
-_NOT_SEARCHED = ("name", "description", "seed", "data.name", "data.path", "data.validation")
+_NOT_SEARCHED = ("name", "description", "seed", "data.name", "data.path", "data.train", "data.validation")
 
 
 def built_in() -> dict[str, str]:

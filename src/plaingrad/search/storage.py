@@ -16,8 +16,9 @@ from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 from plaingrad.errors import RunError, StorageError
+from plaingrad.search.methods import pruner
 from plaingrad.search.plan import VERSION, Plan
-from plaingrad.search.store import Store, pruner
+from plaingrad.search.store import Store
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 

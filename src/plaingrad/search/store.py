@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import math
-import warnings
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage, RDBStorage, fail_stale_trials
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
+from plaingrad.search.methods import quiet, sampler
 from plaingrad.search.plan import Plan
 from plaingrad.search.results import Opening, State, TrialResult
 
@@ -33,6 +33,10 @@ class Store:
     def __init__(self, study: optuna.Study, storage: BaseStorage, plan: Plan, *, made: bool) -> None:
         self.study, self.storage, self.plan, self.made = study, storage, plan, made
         self._running: dict[int, Trial] = {}
+        self._claim: Trial | None = None
+        self._claimed: optuna.Study | None = None
+        self._heard: set[int] = set()  # other machines' trials that have been seen to run
+        self._last_beat = 0.0
 
     # What is to come
 
@@ -149,15 +153,47 @@ class Store:
         return self.study.user_attrs.get("seconds", 0.0)
 
     def concludes(self) -> bool:
-        """Whether it is for us to test the best: of machines that end at the same time only one hears yes."""
+        """Whether it is for us to test the best: of machines that end at the same time one alone hears yes.
+
+        Another hears it once that one has fallen silent, or has been interrupted.
+        """
         if not isinstance(self.storage, RDBStorage):
             return True
         name = f"{self.study.study_name}: the best of {len(self._known())} trials"
         try:
-            optuna.create_study(storage=self.storage, study_name=name)
+            claim = optuna.create_study(storage=self.storage, study_name=name)
         except optuna.exceptions.DuplicatedStudyError:
+            claim = optuna.load_study(storage=self.storage, study_name=name)
+            with quiet():
+                fail_stale_trials(claim)
+        else:
+            claim.enqueue_trial({}, user_attrs={"queued": True})
+        states = [own.state for own in claim.get_trials(deepcopy=False)]
+        if TrialState.WAITING not in states:
+            return TrialState.COMPLETE in states  # it has been tested, and need not be again
+        with quiet():
+            trial = claim.ask()
+        if "queued" not in trial.user_attrs:  # another machine was quicker
+            claim.tell(trial, state=TrialState.FAIL)
             return False
+        self._claim, self._claimed = trial, claim
+        self._beat(trial)
         return True
+
+    @contextlib.contextmanager
+    def conclusion(self) -> Iterator[None]:
+        """What `concludes` has given us; if it is interrupted, another may have it."""
+        done = False
+        try:
+            yield
+            done = True
+        finally:
+            if self._claimed is not None and self._claim is not None:
+                state = TrialState.COMPLETE if done else TrialState.FAIL
+                self._claimed.tell(self._claim, 0.0 if done else None, state=state)
+                if not done:
+                    self._claimed.enqueue_trial({}, user_attrs={"queued": True})
+            self._claim = self._claimed = None
 
     def searched(self, seconds: float) -> None:
         """Set how long the study has been searched."""
@@ -167,16 +203,33 @@ class Store:
 
     def beat(self) -> None:
         """Let other machines know that our trials run, and take over those of machines that are silent."""
-        for trial in self._running.values():
+        if not isinstance(self.storage, RDBStorage) or time.monotonic() - self._last_beat < BEAT_SECONDS:
+            return
+        self._last_beat = time.monotonic()
+        for trial in [*self._running.values(), *([self._claim] if self._claim else [])]:
             self._beat(trial)
+        for frozen in self._trials(TrialState.RUNNING):
+            # Whoever has never been heard of never counts as silent: its machine may have died at once.
+            if frozen.number not in self._running and frozen.number not in self._heard:
+                self._heard.add(frozen.number)
+                self.storage.record_heartbeat(frozen._trial_id)
         with quiet():
             fail_stale_trials(self.study)
 
     def take_over(self) -> None:
-        """Have all trials run again that seem to run: those of a search that was killed, as nobody else is here."""
-        for frozen in self._trials(TrialState.RUNNING):
-            self.storage.set_trial_state_values(frozen._trial_id, TrialState.FAIL)
-            _add_again(self.study, frozen, None)
+        """Have what a search that was killed has left undone run again.
+
+        In a journal, which nobody else has open, that is all that seems to run; and everywhere trials that were
+        failed to be run again, and never added.
+        """
+        if not isinstance(self.storage, RDBStorage):
+            for frozen in self._trials(TrialState.RUNNING):
+                self.storage.set_trial_state_values(frozen._trial_id, TrialState.FAIL)
+        known = {number_of(own) for own in self._known()}
+        for frozen in self._trials(TrialState.FAIL):
+            if number_of(frozen) not in known and ("queued" in frozen.user_attrs or frozen.params):
+                known.add(number_of(frozen))
+                _add_again(self.study, frozen, None)
 
     # How it is done
 
@@ -215,28 +268,6 @@ def number_of(trial: Trial | FrozenTrial) -> int:
     return trial.user_attrs.get("number", trial.number)
 
 
-def sampler(plan: Plan, number: int) -> optuna.samplers.BaseSampler:
-    """What draws the setting of one trial: for a random search a function of the seed and the number alone."""
-    seed = int(np.random.SeedSequence((plan.seed, number)).generate_state(1)[0])
-    with quiet():
-        if plan.method == "tpe":
-            return optuna.samplers.TPESampler(seed=seed)
-        return optuna.samplers.RandomSampler(seed=seed)
-
-
-def pruner(plan: Plan) -> optuna.pruners.BasePruner:
-    """What stops trials early.
-
-    The median is not asked before half of the epochs: under a schedule that begins with large steps the best
-    settings are behind until then.
-    """
-    if plan.prune == "median":
-        training = plan.recipe.training
-        half = 0 if training.iterations is not None else math.ceil(training.epochs) // 2
-        return optuna.pruners.MedianPruner(n_warmup_steps=half)
-    return optuna.pruners.HyperbandPruner() if plan.prune == "hyperband" else optuna.pruners.NopPruner()
-
-
 def run_stale_again(study: optuna.Study, frozen: FrozenTrial) -> None:
     """Add a trial anew whose machine has been silent for too long; Optuna has failed it."""
     _add_again(study, frozen, "its machine fell silent")
@@ -260,11 +291,3 @@ def _add_again(study: optuna.Study, frozen: FrozenTrial, died: str | None) -> bo
             )
         )
     return attempts < _ATTEMPTS
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Without Optuna's warnings that a part of it is experimental, or meant for its own loop."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

@@ -10,14 +10,14 @@ from typing import Any
 
 from optuna.trial import Trial
 
-from plaingrad.errors import RecipeError
+from plaingrad.errors import DataError, RecipeError
 from plaingrad.interruption import Interruption
 from plaingrad.recipe import changed
 from plaingrad.run_folder import Warn
 from plaingrad.search.crew import Crew, Process
 from plaingrad.search.folder import StudyFolder
 from plaingrad.search.results import State, TrialResult, score
-from plaingrad.search.store import BEAT_SECONDS, Store, number_of
+from plaingrad.search.store import Store, number_of
 
 _LISTEN_SECONDS = 0.5  # how long a signal, or a machine that fell silent, may wait to be noticed
 
@@ -66,10 +66,10 @@ class Search:
         self.until, self.bounded, self.tell, self.warn = until, bounded, tell, warn
         self.ended = 0
         self._open: list[_Open] = []
-        self._beat = 0.0
 
     def run(self, interruption: Interruption) -> None:
         """Search.  Raises Interrupted if a signal came; unfinished trials then wait to be gone on with."""
+        self._interruption = interruption
         started, before = time.monotonic(), self.store.seconds
         try:
             while time.monotonic() < self.until:
@@ -77,33 +77,37 @@ class Search:
                 if not self.crew.busy and not self._others_may_fail():
                     break
                 self._listen()
-                interruption.check(f"after {self.ended} trials")
+                self._heed()
         finally:
             self._put_back()
             self.store.searched(before + time.monotonic() - started)
+
+    def _heed(self) -> None:
+        self._interruption.check(f"after {self.ended} trial{'' if self.ended == 1 else 's'}")
 
     def _give_work(self) -> None:
         for worker in self.crew.idle:
             run = self._next_run()
             if run is None:
                 return
-            worker.task = run
             number = number_of(run.own.trial)
             recipe = changed(self.plan.recipe, run.own.settings | {"seed": run.seed})
             ask = self.plan.prune != "none" and run.seed == self.plan.seed
-            worker.tell(
-                run=recipe.to_toml(), folder=str(self.folder.run(number, run.seed).absolute()), ask=ask
-            )
+            folder = str(self.folder.run(number, run.seed).absolute())
+            worker.give(run, run=recipe.to_toml(), folder=folder, ask=ask)
             run.own.running += 1
 
     def _next_run(self) -> _Run | None:
         """A run of a trial that has begun, or the first of another one; None if there is none now."""
         for own in self._open:
-            if own.left and (
-                own.ended or not own.running
-            ):  # the first seed decides whether others are worth it
+            # The first seed decides whether others are worth it.
+            if own.left and (own.ended or not own.running):
                 return _Run(own, own.left.popleft())
-        while (trial := self.store.claim(new=not self.bounded)) is not None:
+        while time.monotonic() < self.until:
+            self._heed()
+            trial = self.store.claim(new=not self.bounded)
+            if trial is None:
+                break
             settings = self.plan.space.suggest(trial)
             first = self.plan.seed
             own = _Open(trial, settings, deque(range(first, first + self.plan.seeds)))
@@ -121,23 +125,18 @@ class Search:
         return self.bounded and (self.store.elsewhere > 0 or self.store.waiting > 0)
 
     def _listen(self) -> None:
-        if time.monotonic() - self._beat >= BEAT_SECONDS:
-            self._beat = time.monotonic()
-            self.store.beat()
+        self.store.beat()
         said = self.crew.next(_LISTEN_SECONDS)
         if said is None:
             return
-        worker, message = said
-        run = worker.task
-        if message is None:
-            self._died(worker, run)
-        elif message["is"] == "evaluation" and run is not None:
-            self._evaluated(worker, run, message)
-        elif message["is"] == "warning":
-            self.warn(message["text"])
-        elif message["is"] == "done" and run is not None:
-            worker.task = None
-            self._done(run, message)
+        if said.message is None:
+            self._died(said.worker, said.task)
+        elif said.message["is"] == "evaluation":
+            self._evaluated(said.worker, said.task, said.message)
+        elif said.message["is"] == "warning":
+            self.warn(said.message["text"])
+        elif said.message["is"] == "done":
+            self._done(said.task, said.message)
 
     def _evaluated(self, worker: Process, run: _Run, message: dict[str, Any]) -> None:
         if run.seed != self.plan.seed:
@@ -149,13 +148,17 @@ class Search:
     def _done(self, run: _Run, message: dict[str, Any]) -> None:
         own, how = run.own, message.pop("how")
         own.running -= 1
-        own.ended[run.seed] = message
+        if message.pop("data", False) and not any(
+            d.field.startswith("data.") for d in self.plan.space.dimensions
+        ):
+            raise DataError(message["failure"])  # which all trials would say
         if own not in self._open:
             return  # another of its seeds has ended it
         if how == "interrupted":  # by somebody else's signal: it is gone on with
-            own.ended.pop(run.seed)
             own.left.appendleft(run.seed)
-        elif how in ("pruned", "diverged", "failed"):
+            return
+        own.ended[run.seed] = message
+        if how in ("pruned", "diverged", "failed"):
             self._end(own, how, **{k: message[k] for k in ("failure", "diagnosis") if message.get(k)})
         elif not own.left and not own.running:
             self._end(own, "complete")
@@ -186,11 +189,11 @@ class Search:
         self.ended += 1
         self.tell(TrialResult.of(number, state, own.settings, outcome))
 
-    def _died(self, worker: Process, run: _Run | None) -> None:
+    def _died(self, worker: Process, run: _Run) -> None:
         how = worker.last_words()
-        if run is None or run.own not in self._open:
-            return
         run.own.running -= 1
+        if run.own not in self._open:
+            return
         self._open.remove(run.own)
         number = number_of(run.own.trial)
         if self.store.again(run.own.trial, died=how):

@@ -6,11 +6,12 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from plaingrad.checkpoint import write_whole
-from plaingrad.errors import Interrupted, RecipeError, RunError, require_count
+from plaingrad.errors import Interrupted, RecipeError, RunError, SearchError
 from plaingrad.interruption import Interruption
 from plaingrad.recipe import read_recipe
 from plaingrad.run_folder import Warn, silent
@@ -28,7 +29,6 @@ from plaingrad.settings import Recipe
 
 Tell = Callable[[str | TrialResult], Any]
 
-_TRIALS = 20  # if nobody says how many, nor how long
 _SHOW_SECONDS = 60.0  # after which results and page are written anew while the search goes on, and at most a
 _SHOW_SHARE = 100  # hundredth of its time
 _WAIT_SECONDS = 30.0  # for the machine that makes a study to say how many trials it has
@@ -97,16 +97,16 @@ def tune(
         minutes=minutes,
         shared=storage is not None,
     )
-    wanted = _trials(plan, chosen.trials if trials is None and minutes is None else trials)
+    plan = replace(plan, trials=plan.budget(chosen.trials if trials is None and minutes is None else trials))
     crew = Crew(jobs)  # its processes start while we go on
     try:
         folder = _shared(Path(out), plan) if storage is not None and out is not None else _own(out, plan)
         with _locked(folder, storage), opened(folder.path, folder.name, plan, storage) as store:
             if store.made:
-                store.plan_trials(wanted)
+                store.plan_trials(plan.trials)
             else:
                 _wait_for_plan(store)
-            return _search(folder, store, crew, tell, warn, resumed=False)
+            return _search(folder, store, crew, tell, warn)
     finally:
         crew.dismiss()
 
@@ -128,21 +128,20 @@ def resume_study(
     """
     folder = StudyFolder.open(study)
     plan = folder.plan()
+    folder.shared = plan.shared
     if plan.shared and storage is None:
         raise RunError(f"{study} is stored in a database: give its URL with --storage")
     if storage is not None and not plan.shared:
         raise RunError(f"{study} is stored in its own folder: leave out --storage")
-    if trials is not None:
-        _trials(plan, trials)
+    wanted = plan.trials if trials is None else plan.budget(trials)
     plan = plan.extended(minutes)
     crew = Crew(jobs)
     try:
         with _locked(folder, storage), opened(folder.path, folder.name, plan, storage) as store:
-            if not plan.shared:
-                store.take_over()
+            store.take_over()
             if trials is not None or store.planned is None:
-                store.plan_trials(max(trials or _trials(plan, None), store.planned or 0))
-            return _search(folder, store, crew, tell, warn, resumed=True)
+                store.plan_trials(max(wanted, store.planned or 0))
+            return _search(folder, store, crew, tell, warn)
     finally:
         crew.dismiss()
 
@@ -165,16 +164,7 @@ def result_of(folder: StudyFolder, store: Store) -> StudyResult:
     )
 
 
-def _trials(plan: Plan, wanted: int | None) -> int:
-    """How many trials there are to be; 0 for as many as time allows."""
-    if wanted is not None:
-        require_count("trials", wanted, 1)
-    return plan.trials(wanted) or (_TRIALS if plan.minutes is None else 0)
-
-
-def _search(
-    folder: StudyFolder, store: Store, crew: Crew, tell: Tell, warn: Warn, *, resumed: bool
-) -> StudyResult:
+def _search(folder: StudyFolder, store: Store, crew: Crew, tell: Tell, warn: Warn) -> StudyResult:
     minutes = store.plan.minutes
     until = math.inf if minutes is None else time.monotonic() + 60 * minutes - store.seconds
     shown = time.monotonic(), 0.0
@@ -192,8 +182,15 @@ def _search(
         try:
             search.run(interruption)
             best = result_of(folder, store).best
-            if best is not None and store.elsewhere == 0 and (resumed or store.concludes()):
-                conclude(folder, store, crew, best, interruption, tell=tell, warn=warn)
+            if best is None:
+                pass
+            elif store.elsewhere == 0 and store.concludes():
+                with store.conclusion():
+                    conclude(folder, store, crew, best, interruption, tell=tell, warn=warn)
+            else:
+                tell(
+                    "another machine is at it, and will test the best setting; if it has died, --resume does so"
+                )
         except Interrupted as interrupt:
             raise Interrupted(f"{interrupt}; go on with: {folder.resume_command}", interrupt.signal) from None
         finally:
@@ -201,7 +198,7 @@ def _search(
             _write(folder, result, warn)
     if result.best is None and result.trials and not store.waiting:
         first = result.trials[0]
-        raise RunError(
+        raise SearchError(
             f"no trial of {folder.path} ended well; trial {first.number}: {first.failure or first.state}"
         )
     return result
@@ -242,7 +239,7 @@ def _own(out: str | Path | None, plan: Plan) -> StudyFolder:
 
 def _shared(out: Path, plan: Plan) -> StudyFolder:
     """The folder for our part of a study that machines share: theirs, too, where they share the disk."""
-    folder = StudyFolder(out)
+    folder = StudyFolder(out, shared=True)
     if not folder.plan_file.is_file():
         folder.make()
         folder.write_plan(plan)

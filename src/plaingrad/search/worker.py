@@ -2,20 +2,21 @@
 
 It speaks in lines of JSON.  It hears
 
-    {"run": TOML of the recipe, "folder": where, "ask": whether to wait for a word after each evaluation}
+    {"order": a number, "run": TOML of the recipe, "folder": where, "ask": whether to wait for a word after
+     each evaluation}
     {"go": true or false}               the word: go on, or stop as not worth it
-    {"stop": true}                      stop after this step, with a checkpoint
+    {"stop": number of an order}        if that is what it is at, stop after this step, with a checkpoint
 
-and says
+and says, always with the number of its order,
 
     {"is": "ready"}                     once, when all is imported
     {"is": "evaluation", "index", "accuracy"}
     {"is": "warning", "text"}
     {"is": "done", "how": "complete" | "pruned" | "diverged" | "failed" | "interrupted", ...}
 
-where a run that is done tells accuracy, curve, seconds, weights and samples as far as they are known, and
-failure and diagnosis if there was one.  When the search is gone it ends at once: a run folder is whole at any
-moment.
+where a run that is done tells accuracy, curve, seconds, weights and samples as far as they are known, failure and
+diagnosis if there was one, and whether that lies in the data.  When the search is gone it ends at once: a run
+folder is whole at any moment.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from typing import Any, TextIO
 from plaingrad import diagnosis, training
 from plaingrad.callbacks import Callback, EpochRecord
 from plaingrad.data import Dataset
-from plaingrad.errors import NonFiniteError, PlaingradError, RunError
+from plaingrad.errors import DataError, NonFiniteError, PlaingradError, RunError
 from plaingrad.recipe import check
 from plaingrad.run_folder import RunFolder
 from plaingrad.settings import Recipe
@@ -56,6 +57,7 @@ class Ear(threading.Thread):
     def __init__(self, source: TextIO) -> None:
         super().__init__(daemon=True)
         self.source = source
+        self.order: int | None = None  # what is being trained
         self.heard: queue.Queue[dict[str, Any]] = queue.Queue()
 
     def run(self) -> None:
@@ -63,6 +65,8 @@ class Ear(threading.Thread):
         for line in self.source:
             message = json.loads(line)
             if "stop" in message:
+                if message["stop"] != self.order:
+                    continue  # that is over
                 os.kill(os.getpid(), signal.SIGINT)  # which training notes, and heeds between two steps
             else:
                 self.heard.put(message)
@@ -95,10 +99,11 @@ class Worker:
     def __init__(self, ear: Ear, out: TextIO) -> None:
         self.ear, self.out = ear, out
         self._read: tuple[str, Dataset] | None = None
+        self._order = 0
 
     def say(self, kind: str, **values: Any) -> None:
         """One line."""
-        self.out.write(json.dumps({"is": kind, **values}) + "\n")
+        self.out.write(json.dumps({"is": kind, "order": self._order, **values}) + "\n")
         self.out.flush()
 
     def work(self) -> None:
@@ -108,8 +113,11 @@ class Worker:
             try:
                 order = self.ear.heard.get()
                 if "run" in order:  # a word that comes too late is none
-                    self.say("done", **self.train(order))
-            except KeyboardInterrupt:  # an order to stop that came between two runs
+                    self._order = self.ear.order = order["order"]
+                    how = self.train(order)
+                    self.ear.order = None
+                    self.say("done", **how)
+            except KeyboardInterrupt:  # an order to stop that came as the run ended
                 self.say("done", how="interrupted")
 
     def train(self, order: dict[str, Any]) -> dict[str, Any]:
@@ -130,6 +138,7 @@ class Worker:
             }
         except (PlaingradError, MemoryError) as error:
             how = {"how": "failed", "failure": str(error) or "not enough memory"}
+            how["data"] = isinstance(error, DataError)
         with contextlib.suppress(RunError):
             records = folder.history().records
             how["curve"] = [record.val_accuracy for record in records]
