@@ -11,12 +11,14 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import ValidationError
 
 from plaingrad.errors import PlaingradError, RecipeError, suggestion
 from plaingrad.settings import AugmentationSettings, DataSettings, Recipe, TrainingSettings
+
+Kind = Literal["recipe", "space"]
 
 
 def read_recipe(
@@ -34,7 +36,7 @@ def read_recipe(
     Overriding a section's `name` starts that section anew: the fields of another network or rule do
     not carry over.  Raises RecipeError naming the file and the field.
     """
-    table, source = _table(name_or_path)
+    table, source = named_table(name_or_path)
     table.pop("run", None)  # facts about the run that a run folder's recipe.toml holds
     table.setdefault("name", Path(name_or_path).stem)
     changes = [(_path(field), value) for field, value in (defaults or {}).items()]
@@ -72,35 +74,36 @@ def check(table: Mapping[str, Any], source: str = "recipe") -> Recipe:
     return recipe
 
 
-def built_in() -> dict[str, str]:
-    """The names of the built-in recipes, each with its line of description."""
-    folder = resources.files("plaingrad") / "recipes"
+def built_in(kind: Kind = "recipe") -> dict[str, str]:
+    """The names of the built-in recipes, or spaces, each with its line of description."""
+    folder = resources.files("plaingrad") / f"{kind}s"
     files = sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda f: f.name)
     return {f.name[:-5]: tomllib.loads(f.read_text("utf-8"))["description"] for f in files}
 
 
-def _table(name_or_path: str | Path) -> tuple[dict[str, Any], str]:
-    path = Path(name_or_path)
-    if path.suffix == ".toml" or (os.path.isfile(path) and str(name_or_path) not in built_in()):
-        source = str(path)
+def named_table(name_or_path: str | Path, kind: Kind = "recipe") -> tuple[dict[str, Any], str]:
+    """The built-in recipe or space of that name, or the one in that file, as tables; and where that is, in words."""
+    path, names = Path(name_or_path), built_in(kind)
+    if path.suffix == ".toml" or (os.path.isfile(path) and str(name_or_path) not in names):
+        source = str(path) if kind == "recipe" else f"{kind} {path}"
         try:
             text = path.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise RecipeError(f"recipe file {path} cannot be read: {error}") from None
-    elif str(name_or_path) in built_in():
-        source = f"recipe {name_or_path}"
-        text = (resources.files("plaingrad") / "recipes" / f"{name_or_path}.toml").read_text("utf-8")
+            raise RecipeError(f"{kind} file {path} cannot be read: {error}") from None
+    elif str(name_or_path) in names:
+        source = f"{kind} {name_or_path}"
+        text = (resources.files("plaingrad") / f"{kind}s" / f"{name_or_path}.toml").read_text("utf-8")
     else:
         raise RecipeError(
-            f"there is no recipe {str(name_or_path)!r} and no such file; "
-            f"{suggestion(str(name_or_path), built_in())}, or give a path that ends in .toml"
+            f"there is no {kind} {str(name_or_path)!r} and no such file; "
+            f"{suggestion(str(name_or_path), names)}, or give a path that ends in .toml"
         )
     try:
         return tomllib.loads(text), source
     except ValueError as error:  # a number of thousands of digits is one, too
         raise RecipeError(f"{source} is not valid TOML: {error}") from None
     except RecursionError:
-        raise RecipeError(f"{source} is nested too deeply to be a recipe") from None
+        raise RecipeError(f"{source} is nested too deeply to be a {kind}") from None
 
 
 def _override(text: str) -> tuple[list[str], Any]:

@@ -48,19 +48,7 @@ class RunFolder:
 
         Raises RunError if `out` is in use or cannot be made.
         """
-        for path in [Path(out)] if out else _free_names(name):
-            try:
-                path.mkdir(parents=True, exist_ok=True)
-                if not any(path.iterdir()):
-                    cls(path).recipe_file.touch(exist_ok=False)  # claims the folder, for only one run can
-                    return cls(path)
-            except FileExistsError:
-                pass  # another run was quicker, or a file stands there
-            except OSError as error:
-                raise RunError(
-                    f"the run folder {path} cannot be made: {error.strerror}; choose another with --out"
-                ) from None
-        raise RunError(f"{out} is in use; choose another --out, or continue a run with --resume {out}")
+        return cls(claimed(out, name, "recipe.toml", "run"))
 
     def write_recipe(self, text: str) -> None:
         """Write recipe.toml, whole or not at all.  Raises RunError if the folder takes no file."""
@@ -123,6 +111,26 @@ class RunFolder:
             return tomllib.loads(self.recipe_file.read_text("utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise RunError(f"{self.recipe_file} cannot be read: {error}") from None
+
+
+def claimed(out: str | Path | None, name: str, file: str, what: str) -> Path:
+    """A new folder, `out` or one under runs/ with the name and the time, that is ours: an empty `file` in it says so.
+
+    Raises RunError if `out` is in use or cannot be made; `what` it is a folder for is said there.
+    """
+    for path in [Path(out)] if out else _free_names(name):
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            if not any(path.iterdir()):
+                (path / file).touch(exist_ok=False)  # claims the folder, for only one can
+                return path
+        except FileExistsError:
+            pass  # another was quicker, or a file stands there
+        except OSError as error:
+            raise RunError(
+                f"the {what} folder {path} cannot be made: {error.strerror}; choose another with --out"
+            ) from None
+    raise RunError(f"{out} is in use; choose another --out, or continue a {what} with --resume {out}")
 
 
 def _free_names(name: str) -> Iterator[Path]:

@@ -55,7 +55,7 @@ def test_a_signal_stops_after_a_step_and_resume_goes_on(tmp_path, number, code):
         search.until_begun(run)
         search.process.send_signal(number)
         search.ended(code)
-    assert search.err == f"plaingrad: interrupted after 1 trials; {HOW_TO_GO_ON}\n"
+    assert search.err == f"plaingrad: interrupted after 1 trial; {HOW_TO_GO_ON}\n"
     assert (tmp_path / "study/results.csv").read_text().count(
         "\n"
     ) == 3  # the heads, one complete, one waiting

@@ -39,7 +39,7 @@ BEGIN_TOGETHER = TOGETHER.replace('together("ended")', "")
 SOON = """
 from plaingrad.search import database, store
 database.BEAT_SECONDS = store.BEAT_SECONDS = 1
-database._SILENT_SECONDS = 6
+database.SILENT_SECONDS = store.SILENT_SECONDS = 6
 """
 
 
@@ -114,7 +114,7 @@ def test_a_machine_is_interrupted_and_goes_on(tmp_path, database):
         search.process.terminate()
         search.ended(143)
     assert search.err.startswith(
-        "plaingrad: interrupted after 1 trials; go on with: plaingrad tune --resume study"
+        "plaingrad: interrupted after 1 trial; go on with: plaingrad tune --resume study"
     )
     with resume(cwd, "--storage", database) as again:
         assert found(again.ended().answer) == uninterrupted()

@@ -90,12 +90,6 @@ def test_the_digest_is_of_what_decides():
     assert len(digests) == 1 + len(others)
 
 
-def test_more_minutes():
-    plan = a_plan(minutes=1.0)
-    assert plan.extended(None) == plan
-    assert plan.extended(5.0) == replace(plan, minutes=5.0)
-
-
 @pytest.fixture
 def study_file(tmp_path):
     path = tmp_path / "study.toml"

@@ -7,10 +7,10 @@ import optuna
 import pytest
 
 from plaingrad.errors import RecipeError
-from plaingrad.recipe import changed, read_recipe
+from plaingrad.recipe import built_in, changed, read_recipe
 from plaingrad.search.plan import Plan, read_plan
 from plaingrad.search.space import METHODS, PRUNERS, Dimension, Space
-from plaingrad.search.space_file import built_in, read_space, space_of
+from plaingrad.search.space_file import read_space, space_of
 
 DIGITS = read_recipe("digits")
 
@@ -186,8 +186,8 @@ def test_values_come_back_as_they_were():
 
 
 def test_built_in_spaces():
-    assert set(built_in()) >= {"s1-c", "s1-d", "s2-e"}
-    for name, description in built_in().items():
+    assert set(built_in("space")) >= {"s1-c", "s1-d", "s2-e"}
+    for name, description in built_in("space").items():
         space = read_space(name)
         assert space.description == description
         assert space.recipe is not None
@@ -322,7 +322,7 @@ def test_a_file_that_cannot_be_read(tmp_path):
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
     (tmp_path / "folder.toml").mkdir()
     for name in ("bytes.toml", "folder.toml", "missing.toml"):
-        with pytest.raises(RecipeError, match=f"^space {tmp_path / name} cannot be read: "):
+        with pytest.raises(RecipeError, match=f"^space file {tmp_path / name} cannot be read: "):
             read_space(tmp_path / name)
 
 

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from plaingrad import diagnosis, evaluation, training
-from plaingrad.errors import RecipeError, RunError
+from plaingrad.errors import RecipeError, RunError, SearchError
 from plaingrad.recipe import changed, read_recipe
 from plaingrad.run_folder import RunFolder
 from plaingrad.search import crew
@@ -308,7 +308,7 @@ def test_no_trial_ends_well(tmp_path):
         "space": {"optimizer.lr": [1e30, 1e31]},
     }
     with pytest.raises(
-        RunError, match=f"^no trial of {tmp_path / 'study'} ended well; trial 0: .*"
+        SearchError, match=f"^no trial of {tmp_path / 'study'} ended well; trial 0: .*"
     ) as caught:
         tune(SMALL, space, method="grid", out=tmp_path / "study")
     assert "\n" not in str(caught.value)

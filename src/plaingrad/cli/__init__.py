@@ -50,9 +50,9 @@ def recipes() -> None:
 def spaces() -> None:
     """List the built-in search spaces."""
     from plaingrad import console
-    from plaingrad.search.space_file import built_in
+    from plaingrad.recipe import built_in
 
-    console.table(["space", "what it searches"], built_in().items())
+    console.table(["space", "what it searches"], built_in("space").items())
 
 
 app.command()(train.train)

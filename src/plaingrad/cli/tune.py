@@ -67,7 +67,7 @@ def tune(
                 raise RecipeError(f"--resume: a study goes on as it began; leave out {option}")
         result = tuning.resume_study(resume, trials=trials, minutes=minutes, **heard)
     else:
-        from plaingrad.search.space_file import read_space
+        from plaingrad.search.space_file import overlap, read_space
 
         if space is None:
             raise RecipeError(
@@ -80,7 +80,7 @@ def tune(
                 f"{read.source} names no recipe: say which one, as in plaingrad tune digits --space {space}"
             )
         for own in read.dimensions:
-            if any(change.partition("=")[0].strip() == own.field for change in set_ or []):
+            if any(overlap(change.partition("=")[0].strip(), own.field) for change in set_ or []):
                 raise RecipeError(
                     f"--set {own.field}: the space searches that field; leave it out, or take it from the space"
                 )

@@ -25,10 +25,15 @@ def write_page(run: str | Path) -> Path:
 
 def render(folder: RunFolder) -> str:
     """The page as text: one file that needs no other, nothing in it taken as HTML that came from outside."""
-    source = (resources.files("plaingrad.report") / "page.html").read_text("utf-8")
+    return filled("plaingrad.report", gather(folder))
+
+
+def filled(package: str, values: dict[str, Any]) -> str:
+    """The `page.html` of a package with values, which are escaped."""
+    source = (resources.files(package) / "page.html").read_text("utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
                                      lstrip_blocks=True)  # fmt: skip
-    return environment.from_string(source).render(gather(folder))
+    return environment.from_string(source).render(values)
 
 
 def gather(folder: RunFolder) -> dict[str, Any]:

@@ -12,12 +12,15 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from plaingrad.errors import Interrupted
 from plaingrad.machine import processors
 from plaingrad.recipe import read_recipe
 from plaingrad.reproduce.outcome import Experiment, Published
 from plaingrad.run_folder import RunFolder
 from plaingrad.search import StudyResult, TrialResult, read_space
 from plaingrad.search.tuning import tune
+
+_JOBS = 8  # processes at most: each holds the images
 
 Measure = Callable[[str | None, int], dict[str, Any]]
 
@@ -29,7 +32,10 @@ def _searched(space: str, values: Callable[[StudyResult, Path], dict[str, Any]])
         recipe = read_recipe(read.recipe, values={} if data_dir is None else {"data.path": data_dir})
         with tempfile.TemporaryDirectory(prefix="plaingrad-") as scratch:
             folder = Path(scratch) / space
-            study = tune(recipe, read, seed=seed, jobs=processors(), out=folder)
+            try:
+                study = tune(recipe, read, seed=seed, jobs=min(processors(), _JOBS), out=folder)
+            except Interrupted as interrupt:  # the study goes with its folder
+                raise Interrupted(f"interrupted in the search {space}", interrupt.signal) from None
             (opening,) = study.openings
             return values(study, folder) | {"its test accuracy": mean(opening.test)}
 
@@ -46,8 +52,8 @@ def _grid(name: Callable[[Mapping[str, Any]], str]) -> Callable[[StudyResult, Pa
     """The accuracy of each setting with its last weights, which is what the reports tell."""
 
     def values(study: StudyResult, folder: Path) -> dict[str, Any]:
-        assert study.best is not None
-        last = RunFolder.open(folder / study.best.runs[0]).history().records[-1]
+        best = max(study.trials, key=_last)
+        last = RunFolder.open(folder / best.runs[0]).history().records[-1]
         found = {name(trial.settings): _last(trial) for trial in study.trials}
         return found | {
             "best validation accuracy": last.val_accuracy,

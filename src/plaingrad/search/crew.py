@@ -27,6 +27,7 @@ _THREADS = (
     "VECLIB_MAXIMUM_THREADS",
     "NUMBA_NUM_THREADS",
 )
+_ATTEMPTS = 3  # to start a worker where others have started
 _PATIENCE = 30.0  # seconds for a worker to write a checkpoint and end
 
 
@@ -43,7 +44,12 @@ class Process:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (as long as the process)
         try:  # in a group of its own: Ctrl-C reaches the search alone, which tells its workers what to do
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "plaingrad.search.worker"],
+                [
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "plaingrad.search.worker",
+                ],  # -P: nothing from where the user stands
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
@@ -123,6 +129,7 @@ class Crew:
         self._threads = processors() // jobs
         self._inbox: queue.Queue[tuple[Process, dict[str, Any] | None]] = queue.Queue()
         self._members: list[Process] = []
+        self._any_ready, self._failures = False, 0  # to start, one after the other
         self._stillborn: str | None = None
         try:
             for _ in range(jobs):
@@ -182,13 +189,14 @@ class Crew:
             return None
         if message is None:
             worker.task = None
-            if worker.ready:
+            self._failures = 0 if worker.ready else self._failures + 1
+            if self._failures and (not self._any_ready or self._failures == _ATTEMPTS):
+                self._stillborn = worker.last_words()
+            else:
                 self._members.remove(worker)
                 self._hire()
-            else:
-                self._stillborn = worker.last_words()
         elif message["is"] == "ready":
-            worker.ready = True
+            worker.ready = self._any_ready = True
             return None
         elif message["order"] != worker.order:
             return None

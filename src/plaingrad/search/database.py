@@ -14,9 +14,8 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, ProgrammingError, SQLA
 
 from plaingrad.errors import RecipeError, RunError, StorageError
 from plaingrad.search.methods import quiet
-from plaingrad.search.store import BEAT_SECONDS, run_stale_again
+from plaingrad.search.store import BEAT_SECONDS, SILENT_SECONDS, run_stale_again
 
-_SILENT_SECONDS = 60  # after so long without a word, others take a machine's trials over
 _CONNECT_SECONDS = 10
 _TRIES = 5  # to make the tables that another machine is making at the same moment
 
@@ -62,7 +61,7 @@ def _connected(text: str) -> RDBStorage:
                         "connect_args": {"connect_timeout": _CONNECT_SECONDS},
                     },
                     heartbeat_interval=BEAT_SECONDS,
-                    grace_period=_SILENT_SECONDS,
+                    grace_period=SILENT_SECONDS,
                     heartbeat_stale_trial_callback=run_stale_again,
                     skip_compatibility_check=True,  # which would leave connections open; it is made below
                 )

@@ -37,7 +37,7 @@ def conclude(
     plan = store.plan
     if plan.final_seeds == 0 or any(opening.trial == best.number for opening in store.openings):
         return
-    used = [plan.seed + plan.seeds - 1, *(seed for own in store.openings for seed in own.seeds)]
+    used = [plan.seed + plan.seeds - 1, *(s for own in store.openings for s in (*own.seeds, *own.failed))]
     seeds = range(max(used) + 1, max(used) + 1 + plan.final_seeds)
     tell(f"training the best setting, trial {best.number}, again with the seeds {', '.join(map(str, seeds))}")
     recipe = changed(plan.recipe, best.settings)
@@ -56,15 +56,19 @@ def conclude(
         warn(f"{data.name} has no test samples: the best setting was not tested")
         return
     networks = {seed: RunFolder(runs[seed]).load()[0] for seed in sorted(good)}
-    test = tuple(measure(network, data.test, data.classes)["accuracy"] for network in networks.values())
+    test = []
+    for network in networks.values():
+        store.beat()
+        test.append(measure(network, data.test, data.classes)["accuracy"])
     opening = Opening(
         trial=best.number,
         seeds=tuple(networks),
         validation=tuple(good[seed]["accuracy"] for seed in networks),
-        test=test,
+        test=tuple(test),
         samples=len(data.test),
         when=datetime.now().astimezone().isoformat(timespec="seconds"),
         runs=tuple(folder.relative(runs[seed]) for seed in networks),
+        failed=tuple(sorted(ended.keys() - good.keys())),
     )
     store.opened(opening)
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import shlex
-from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import IO
 
 from plaingrad.errors import RunError
+from plaingrad.run_folder import claimed
 from plaingrad.search.plan import Plan, read_plan
 
 
@@ -45,20 +43,7 @@ class StudyFolder:
 
         Raises RunError if `out` is in use or cannot be made.
         """
-        for path in [Path(out)] if out else _free_names(name):
-            folder = cls(path)
-            try:
-                path.mkdir(parents=True, exist_ok=True)
-                if not any(path.iterdir()):
-                    folder.plan_file.touch(exist_ok=False)  # claims the folder, for only one study can
-                    return folder
-            except FileExistsError:
-                pass  # another was quicker, or a file stands there
-            except OSError as error:
-                raise RunError(
-                    f"the study folder {path} cannot be made: {error.strerror}; choose another with --out"
-                ) from None
-        raise RunError(f"{out} is in use; choose another --out, or continue a study with --resume {out}")
+        return cls(claimed(out, f"tune-{name}", "study.toml", "study"))
 
     @classmethod
     def open(cls, path: str | Path) -> StudyFolder:
@@ -108,10 +93,15 @@ class StudyFolder:
             import fcntl
         except ImportError:  # Windows has other locks; there it is up to the user
             return
-        self._lock = (self.path / "lock").open("a+")
+        try:
+            self._lock = (self.path / "lock").open("a+")
+        except OSError as error:
+            raise RunError(
+                f"{self.path} takes no files: {error.strerror}; a search has to write there"
+            ) from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             self._lock.seek(0)
             who = self._lock.read().strip()
             self._lock.close()
@@ -119,6 +109,8 @@ class StudyFolder:
                 f"{self.path} is being searched by another process{f' ({who})' if who else ''}: wait for it, or share "
                 "a study among several with --storage postgresql://..."
             ) from None
+        except OSError:  # a disk that knows no locks
+            return
         self._lock.truncate(0)
         self._lock.write(str(os.getpid()))
         self._lock.flush()
@@ -128,10 +120,3 @@ class StudyFolder:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
-
-
-def _free_names(name: str) -> Iterator[Path]:
-    stem = Path("runs") / f"tune-{name}-{datetime.now():%Y%m%d-%H%M%S}"
-    yield stem
-    for number in itertools.count(2):
-        yield stem.with_name(f"{stem.name}-{number}")

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import jinja2
-
 from plaingrad.checkpoint import write_whole
-from plaingrad.report.page import data_url
+from plaingrad.report.page import data_url, filled
 from plaingrad.search import pictures, table
 from plaingrad.search.results import StudyResult, TrialResult
 from plaingrad.search.scales import FEW
@@ -30,10 +27,7 @@ def write_page(result: StudyResult) -> Path:
 
 def render(result: StudyResult) -> str:
     """The page as text: one file that needs no other, nothing in it taken as HTML that came from outside."""
-    source = (resources.files("plaingrad.search") / "page.html").read_text("utf-8")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
-                                     lstrip_blocks=True)  # fmt: skip
-    return environment.from_string(source).render(gather(result))
+    return filled("plaingrad.search", gather(result))
 
 
 def gather(result: StudyResult) -> dict[str, Any]:
@@ -42,7 +36,7 @@ def gather(result: StudyResult) -> dict[str, Any]:
     return {
         "result": result,
         "best": best,
-        "command": best and f"plaingrad train {shlex.quote(result.recipe)} {table.overrides(best)}".strip(),
+        "command": best and _command(result, best),
         "standing": table.standing(result),
         "how_sure": table.how_sure(result),
         "alike": sum(map(result.as_good, result.trials)),
@@ -62,6 +56,13 @@ def gather(result: StudyResult) -> dict[str, Any]:
         "plus_minus": table.plus_minus,
         "duration": table.duration,
     }
+
+
+def _command(result: StudyResult, best: TrialResult) -> str:
+    """What trains the best setting once more, [fixed] fields and all, for a shell."""
+    if not best.runs:  # that the storage tells of
+        return f"plaingrad train {shlex.quote(result.recipe)} {table.overrides(best)}".strip()
+    return f"plaingrad train {shlex.quote(str(result.path / best.runs[0] / 'recipe.toml'))}"
 
 
 def _row(result: StudyResult, trial: TrialResult, rank: int) -> dict[str, Any]:

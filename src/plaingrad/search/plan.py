@@ -7,8 +7,9 @@ import json
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tomli_w
 
@@ -57,7 +58,7 @@ class Plan:
         require_count("seed", self.seed, 0)
         require_count("final_seeds", self.final_seeds, 0)
         if self.minutes is not None:
-            require_number("minutes", self.minutes, lambda value: 0 < value < math.inf, "above 0 and finite")
+            require_minutes(self.minutes)
         if self.recipe.data.validation == 0:
             raise RecipeError(
                 "data.validation is 0: a search compares settings on validation samples, since the test set may be "
@@ -69,6 +70,7 @@ class Plan:
         """Of all that decides what the trials are, and which is better."""
         parts = [
             self.recipe.digest,
+            self.recipe.data.name,
             self.space.to_table()["space"],
             self.method,
             self.prune,
@@ -76,10 +78,6 @@ class Plan:
             self.seed,
         ]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-    def extended(self, minutes: float | None) -> Plan:
-        """The same search with so many minutes in all; unchanged for None."""
-        return self if minutes is None else replace(self, minutes=minutes)
 
     def budget(self, wanted: int | None) -> int:
         """How many trials there are to be if so many are wanted; 0 for as many as time allows.
@@ -119,6 +117,11 @@ class Plan:
         write_whole(path, tomli_w.dumps(table).encode())
 
 
+def require_minutes(minutes: Any) -> None:
+    """Raise RecipeError for what is no time."""
+    require_number("minutes", minutes, lambda value: 0 < value < math.inf, "above 0 and finite")
+
+
 def read_plan(path: Path) -> Plan:
     """The plan that `write` wrote.  Raises RunError for a file that is none, or of another version."""
     try:
@@ -127,6 +130,10 @@ def read_plan(path: Path) -> Plan:
         raise RunError(f"{path.parent} is not a study: it holds no {path.name}") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise RunError(f"{path} cannot be read: {error}") from None
+    if not table:
+        raise RunError(
+            f"{path} is empty: the study was killed before it began; delete {path.parent} and begin it anew"
+        )
     if table.get("version") != VERSION:
         raise RunError(
             f"{path} is of version {table.get('version')} and this plaingrad ({__version__}) reads version {VERSION}: "

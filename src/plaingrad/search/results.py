@@ -64,7 +64,7 @@ class TrialResult:
     @property
     def standard_error(self) -> float | None:
         """Of the mean: from the spread over the seeds, and no less than so many samples leave open."""
-        if self.accuracy is None:
+        if self.accuracy is None or (self.spread is None and not self.samples):
             return None
         variance = self.accuracy * (1 - self.accuracy) / self.samples if self.samples else 0.0
         return max(self.spread or 0.0, math.sqrt(variance)) / math.sqrt(len(self.accuracies))
@@ -114,8 +114,9 @@ def score(accuracies: tuple[float, ...]) -> float:
 class Opening:
     """One opening of the test set: the best setting, retrained with fresh seeds and then tested.
 
-    test, validation: the accuracy of each of the `seeds`; `samples` is the size of the test set; `when` is a
-    date and time in ISO form.
+    failed: the seeds with which it could not be trained to its end, and so not be tested.
+    test, validation: the accuracy with each of the `seeds`; `samples` is the size of the test set; `when` is a
+        date and time in ISO form.
     """
 
     trial: int
@@ -125,6 +126,7 @@ class Opening:
     samples: int
     when: str
     runs: tuple[str, ...] = ()
+    failed: tuple[int, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, which `from_dict` takes."""

@@ -20,15 +20,13 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from plaingrad.errors import RecipeError, suggestion
+from plaingrad.recipe import named_table
 from plaingrad.search.space import METHODS, MOST_SETTINGS, PRUNERS, Dimension, Space
 
 _KINDS = ("choice", "uniform", "log-uniform", "integer")
@@ -44,37 +42,9 @@ _MISSPELT = ("choices", "log_uniform", "loguniform", "int", "low", "high", "min"
 _NOT_SEARCHED = ("name", "description", "seed", "data.name", "data.path", "data.train", "data.validation")
 
 
-def built_in() -> dict[str, str]:
-    """The names of the built-in spaces, each with its line of description."""
-    folder = resources.files("plaingrad") / "spaces"
-    files = sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda f: f.name)
-    return {f.name[:-5]: tomllib.loads(f.read_text("utf-8"))["description"] for f in files}
-
-
 def read_space(name_or_path: str | Path) -> Space:
     """The space of that name, or in that file.  Raises RecipeError naming the file and the field."""
-    path = Path(name_or_path)
-    if path.suffix == ".toml" or (os.path.isfile(path) and str(name_or_path) not in built_in()):
-        source = f"space {path}"
-        try:
-            text = path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise RecipeError(f"{source} cannot be read: {error}") from None
-    elif str(name_or_path) in built_in():
-        source = f"space {name_or_path}"
-        text = (resources.files("plaingrad") / "spaces" / f"{name_or_path}.toml").read_text("utf-8")
-    else:
-        raise RecipeError(
-            f"there is no space {str(name_or_path)!r} and no such file; "
-            f"{suggestion(str(name_or_path), built_in())}, or give a path that ends in .toml"
-        )
-    try:
-        table = tomllib.loads(text)
-    except ValueError as error:  # a number of thousands of digits is one, too
-        raise RecipeError(f"{source} is not valid TOML: {error}") from None
-    except RecursionError:
-        raise RecipeError(f"{source} is nested too deeply to be a space") from None
-    return space_of(table, source)
+    return space_of(*named_table(name_or_path, "space"))
 
 
 def space_of(table: Mapping[str, Any], source: str = "space") -> Space:
@@ -110,7 +80,7 @@ def _space(table: dict[str, Any], source: str) -> Space:
     dimensions = tuple(_dimension(name, value) for name, value in _flat(fields))
     constant = dict(_flat(fixed, inside=False))
     for own in dimensions:
-        if own.field in constant:
+        if any(overlap(own.field, name) for name in constant):
             raise RecipeError(f"{own.field} is both in [fixed] and in [space]: leave one out")
     return Space(dimensions, constant, source, **table)
 
@@ -126,13 +96,18 @@ def _flat(table: Mapping[str, Any], prefix: str = "", *, inside: bool = True) ->
             yield from _flat(value, f"{full}.", inside=inside)
 
 
+def overlap(one: str, other: str) -> bool:
+    """Whether two names are of one field, or one of a table that holds the other."""
+    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
+
+
 def _is_kind(key: str) -> bool:
     """Whether a key was meant to say what a field may be."""
     return key in _MISSPELT or bool(difflib.get_close_matches(key.lower(), _KINDS, n=1, cutoff=0.75))
 
 
 def _dimension(name: str, value: Any) -> Dimension:
-    if name in _NOT_SEARCHED:
+    if any(overlap(name, other) for other in _NOT_SEARCHED):
         why = (
             "seeds are not searched but repeated: use --seeds"
             if name == "seed"
@@ -189,6 +164,8 @@ def _range(name: str, kind: Any, value: Mapping[str, Any]) -> Dimension:
         raise RecipeError(
             f"{name}: the range from {low:g} to {high:g} is empty: its low end must be below its high end"
         )
+    if kind != "integer":
+        low, high = float(low), float(high)
     log, step, points = value.get("log", kind == "log-uniform"), value.get("step"), value.get("points")
     if not isinstance(log, bool):
         raise RecipeError(f"{name}: log must be true or false, got {log!r}")

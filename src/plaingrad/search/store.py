@@ -18,6 +18,7 @@ from plaingrad.search.plan import Plan
 from plaingrad.search.results import Opening, State, TrialResult
 
 BEAT_SECONDS = 10  # how often a machine says that its trials run
+SILENT_SECONDS = 60  # after so long without a word, others take its trials over
 _ATTEMPTS = 3  # times that a trial may take its worker with it before it counts as failed
 
 
@@ -45,6 +46,15 @@ class Store:
         """How many trials there are to be in all, 0 if time alone ends the search; None while nobody has said."""
         return self.study.user_attrs.get("trials")
 
+    @property
+    def minutes(self) -> float | None:
+        """How long the search goes on, in all; None if its trials alone end it."""
+        return self.study.user_attrs.get("minutes")
+
+    def plan_minutes(self, minutes: float | None) -> None:
+        """Have the search go on for so long, in all."""
+        self.study.set_user_attr("minutes", minutes)
+
     def plan_trials(self, trials: int) -> None:
         """Have so many trials in all: those that are missing wait from now on.  0: as many as time allows."""
         known = len(self._known())
@@ -55,8 +65,8 @@ class Store:
                 {name: dimensions[name].stored(value) for name, value in own.items()}
                 for own in self.plan.space.grid()
             ]
-        for setting in settings[known:trials]:
-            self.study.enqueue_trial(setting, user_attrs={"queued": True})
+        for number in range(known, trials):
+            self.study.enqueue_trial(settings[number], user_attrs={"queued": True, "number": number})
         self.study.set_user_attr("trials", trials)
 
     def claim(self, *, new: bool) -> Trial | None:
@@ -71,6 +81,8 @@ class Store:
         if not new and "queued" not in trial.user_attrs:  # another machine was quicker: the queue was empty
             self.study.tell(trial, state=TrialState.FAIL)
             return None
+        if "number" not in trial.user_attrs and not isinstance(self.storage, RDBStorage):
+            trial.set_user_attr("number", len(self._known()) - 1)  # not counting those that ran again
         self.study.sampler = sampler(self.plan, number_of(trial))
         self._running[trial.number] = trial
         self._beat(trial)  # who has never been heard of does not count as silent
@@ -94,6 +106,10 @@ class Store:
         except UpdateFinishedTrialError:  # taken from us, as we seemed dead
             return False
         return self.plan.prune == "none" or not trial.should_prune()
+
+    def taken(self, trial: Trial) -> bool:
+        """Whether another machine has taken a trial from us, as we seemed dead."""
+        return self.storage.get_trial(trial._trial_id).state != TrialState.RUNNING
 
     def finish(
         self, trial: Trial, state: State, outcome: Mapping[str, Any], score: float | None = None
@@ -190,7 +206,8 @@ class Store:
         finally:
             if self._claimed is not None and self._claim is not None:
                 state = TrialState.COMPLETE if done else TrialState.FAIL
-                self._claimed.tell(self._claim, 0.0 if done else None, state=state)
+                with contextlib.suppress(ValueError, UpdateFinishedTrialError):  # taken from us
+                    self._claimed.tell(self._claim, 0.0 if done else None, state=state)
                 if not done:
                     self._claimed.enqueue_trial({}, user_attrs={"queued": True})
             self._claim = self._claimed = None
@@ -270,7 +287,8 @@ def number_of(trial: Trial | FrozenTrial) -> int:
 
 def run_stale_again(study: optuna.Study, frozen: FrozenTrial) -> None:
     """Add a trial anew whose machine has been silent for too long; Optuna has failed it."""
-    _add_again(study, frozen, "its machine fell silent")
+    if "outcome" not in frozen.user_attrs:  # else it had ended, but for the last word
+        _add_again(study, frozen, "its machine fell silent")
 
 
 def _add_again(study: optuna.Study, frozen: FrozenTrial, died: str | None) -> bool:

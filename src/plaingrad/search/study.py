@@ -10,7 +10,7 @@ from typing import Any
 
 from optuna.trial import Trial
 
-from plaingrad.errors import DataError, RecipeError
+from plaingrad.errors import DataError, RecipeError, SearchError
 from plaingrad.interruption import Interruption
 from plaingrad.recipe import changed
 from plaingrad.run_folder import Warn
@@ -33,6 +33,7 @@ class _Open:
     left: deque[int]  # the seeds of the runs that have not begun
     ended: dict[int, dict[str, Any]] = field(default_factory=dict)
     running: int = 0
+    died: str | None = None  # how a worker of it did
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Search:
     def run(self, interruption: Interruption) -> None:
         """Search.  Raises Interrupted if a signal came; unfinished trials then wait to be gone on with."""
         self._interruption = interruption
-        started, before = time.monotonic(), self.store.seconds
+        self._started, self._before = time.monotonic(), self.store.seconds
         try:
             while time.monotonic() < self.until:
                 self._give_work()
@@ -80,7 +81,7 @@ class Search:
                 self._heed()
         finally:
             self._put_back()
-            self.store.searched(before + time.monotonic() - started)
+            self.store.searched(self._before + time.monotonic() - self._started)
 
     def _heed(self) -> None:
         self._interruption.check(f"after {self.ended} trial{'' if self.ended == 1 else 's'}")
@@ -139,29 +140,41 @@ class Search:
             self._done(said.task, said.message)
 
     def _evaluated(self, worker: Process, run: _Run, message: dict[str, Any]) -> None:
-        if run.seed != self.plan.seed:
+        if run.seed != self.plan.seed or run.own not in self._open:
             return
         go = self.store.report(run.own.trial, message["index"], message["accuracy"])
-        if self.plan.prune != "none":
+        if not go and self.store.taken(run.own.trial):
+            self._leave(run.own)
+        elif self.plan.prune != "none":
             worker.tell(go=go)
 
     def _done(self, run: _Run, message: dict[str, Any]) -> None:
         own, how = run.own, message.pop("how")
         own.running -= 1
-        if message.pop("data", False) and not any(
-            d.field.startswith("data.") for d in self.plan.space.dimensions
-        ):
-            raise DataError(message["failure"])  # which all trials would say
+        ends_all = message.pop("ends_all", None)
+        if ends_all == "data" and not any(d.field.startswith("data.") for d in self.plan.space.dimensions):
+            raise DataError(message["failure"])
+        if ends_all == "folder":
+            raise SearchError(message["failure"])
         if own not in self._open:
-            return  # another of its seeds has ended it
-        if how == "interrupted":  # by somebody else's signal: it is gone on with
+            self._again_if_alone(own)
+        elif how == "interrupted":  # by somebody else's signal: it is gone on with
             own.left.appendleft(run.seed)
-            return
-        own.ended[run.seed] = message
-        if how in ("pruned", "diverged", "failed"):
-            self._end(own, how, **{k: message[k] for k in ("failure", "diagnosis") if message.get(k)})
-        elif not own.left and not own.running:
-            self._end(own, "complete")
+        else:
+            own.ended[run.seed] = message
+            if how in ("pruned", "diverged", "failed"):
+                self._leave(own)
+                self._end(own, how, **{k: message[k] for k in ("failure", "diagnosis") if message.get(k)})
+            elif not own.left and not own.running:
+                self._open.remove(own)
+                self._end(own, "complete")
+
+    def _leave(self, own: _Open) -> None:
+        """Have nothing more to do with a trial: its other runs end without a word."""
+        self._open.remove(own)
+        for worker in self.crew.busy:
+            if worker.task.own is own:
+                worker.tell(stop=worker.order)
 
     def _end(self, own: _Open, state: State, **more: Any) -> None:
         ended = dict(sorted(own.ended.items()))
@@ -184,22 +197,27 @@ class Search:
         self.store.finish(
             own.trial, state, outcome, score(tuple(accuracies)) if state == "complete" else None
         )
-        if own in self._open:
-            self._open.remove(own)
         self.ended += 1
+        self.store.searched(self._before + time.monotonic() - self._started)
         self.tell(TrialResult.of(number, state, own.settings, outcome))
 
     def _died(self, worker: Process, run: _Run) -> None:
-        how = worker.last_words()
-        run.own.running -= 1
-        if run.own not in self._open:
+        own = run.own
+        own.running -= 1
+        if own in self._open:
+            own.died = worker.last_words()
+            self._leave(own)
+        self._again_if_alone(own)
+
+    def _again_if_alone(self, own: _Open) -> None:
+        """Have a trial whose worker died run again, once no other run of it is going on in the same folders."""
+        if own.died is None or own.running:
             return
-        self._open.remove(run.own)
-        number = number_of(run.own.trial)
-        if self.store.again(run.own.trial, died=how):
-            self.warn(f"the worker of trial {number} died ({how}): the trial is run again")
+        number = number_of(own.trial)
+        if self.store.again(own.trial, died=own.died):
+            self.warn(f"the worker of trial {number} died ({own.died}): the trial is run again")
         else:
-            self.warn(f"trial {number} has failed: its workers died, at last {how}")
+            self.warn(f"trial {number} has failed: its workers died, at last {own.died}")
 
     def _put_back(self) -> None:
         """Stop the workers; trials that have not ended wait for a later sitting."""
@@ -207,6 +225,8 @@ class Search:
             run.own.running -= 1
             if message is not None and message.get("how") == "complete":
                 run.own.ended[run.seed] = message
+            if run.own not in self._open:
+                self._again_if_alone(run.own)
         for own in self._open:
             if len(own.ended) == self.plan.seeds:
                 self._end(own, "complete")

@@ -119,6 +119,8 @@ def test_set(result: StudyResult) -> str:
 def opening(own: Opening) -> str:
     """When the test set was opened, for which trial, and what was found."""
     seeds = _many(len(own.seeds), "fresh seed")
+    if own.failed:
+        seeds += f" ({_many(len(own.failed), 'more')} failed)"
     return (
         f"on {own.when.replace('T', ' ')[:16]}: trial {own.trial}, retrained with {seeds}, reaches "
         f"{plus_minus(own.test)} on {_many(own.samples, 'test sample')} "

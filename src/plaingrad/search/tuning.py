@@ -18,12 +18,12 @@ from plaingrad.run_folder import Warn, silent
 from plaingrad.search.crew import Crew
 from plaingrad.search.final import conclude
 from plaingrad.search.folder import StudyFolder
-from plaingrad.search.plan import Plan
+from plaingrad.search.plan import Plan, require_minutes
 from plaingrad.search.results import StudyResult, TrialResult, ranked
 from plaingrad.search.space import Space
 from plaingrad.search.space_file import read_space, space_of
 from plaingrad.search.storage import opened
-from plaingrad.search.store import Store
+from plaingrad.search.store import BEAT_SECONDS, SILENT_SECONDS, Store
 from plaingrad.search.study import Search
 from plaingrad.settings import Recipe
 
@@ -103,6 +103,7 @@ def tune(
         folder = _shared(Path(out), plan) if storage is not None and out is not None else _own(out, plan)
         with _locked(folder, storage), opened(folder.path, folder.name, plan, storage) as store:
             if store.made:
+                store.plan_minutes(minutes)
                 store.plan_trials(plan.trials)
             else:
                 _wait_for_plan(store)
@@ -123,8 +124,9 @@ def resume_study(
 ) -> StudyResult:
     """Go on with a study: its unfinished trials, and more of them up to `trials` or until `minutes`, in all.
 
-    The other arguments, and what is raised, are as in `tune`.  A study in a database needs its URL again,
-    since that may hold a password and is written nowhere.
+    If one of the two is given, the study's old limits no longer hold.  The other arguments, and what is raised,
+    are as in `tune`.  A study in a database needs its URL again, since that may hold a password and is written
+    nowhere.
     """
     folder = StudyFolder.open(study)
     plan = folder.plan()
@@ -134,13 +136,18 @@ def resume_study(
     if storage is not None and not plan.shared:
         raise RunError(f"{study} is stored in its own folder: leave out --storage")
     wanted = plan.trials if trials is None else plan.budget(trials)
-    plan = plan.extended(minutes)
+    if minutes is not None:
+        require_minutes(minutes)
     crew = Crew(jobs)
     try:
         with _locked(folder, storage), opened(folder.path, folder.name, plan, storage) as store:
             store.take_over()
-            if trials is not None or store.planned is None:
-                store.plan_trials(max(wanted, store.planned or 0))
+            if trials is not None or minutes is not None:  # the new limits take the place of the old
+                store.plan_minutes(minutes)
+                store.plan_trials(0 if trials is None else max(wanted, store.planned or 0))
+            elif store.planned is None:
+                store.plan_minutes(plan.minutes)
+                store.plan_trials(wanted)
             return _search(folder, store, crew, tell, warn)
     finally:
         crew.dismiss()
@@ -165,8 +172,9 @@ def result_of(folder: StudyFolder, store: Store) -> StudyResult:
 
 
 def _search(folder: StudyFolder, store: Store, crew: Crew, tell: Tell, warn: Warn) -> StudyResult:
-    minutes = store.plan.minutes
-    until = math.inf if minutes is None else time.monotonic() + 60 * minutes - store.seconds
+    left = math.inf if store.minutes is None else 60 * store.minutes - store.seconds
+    if left <= 0:
+        tell(f"the {store.minutes:g} minutes of this study are used up: --minutes gives it more")
     shown = time.monotonic(), 0.0
 
     def ended(trial: TrialResult) -> None:
@@ -177,10 +185,13 @@ def _search(folder: StudyFolder, store: Store, crew: Crew, tell: Tell, warn: War
             _write(folder, result_of(folder, store), warn)
             shown = time.monotonic(), time.monotonic() - since
 
-    search = Search(folder, store, crew, until=until, bounded=bool(store.planned), tell=ended, warn=warn)
+    search = Search(
+        folder, store, crew, until=time.monotonic() + left, bounded=bool(store.planned), tell=ended, warn=warn
+    )
     with Interruption() as interruption:
         try:
             search.run(interruption)
+            _release(store, interruption)
             best = result_of(folder, store).best
             if best is None:
                 pass
@@ -196,12 +207,21 @@ def _search(folder: StudyFolder, store: Store, crew: Crew, tell: Tell, warn: War
         finally:
             result = result_of(folder, store)
             _write(folder, result, warn)
-    if result.best is None and result.trials and not store.waiting:
+    if result.best is None and result.trials and not store.waiting and not store.elsewhere:
         first = result.trials[0]
         raise SearchError(
             f"no trial of {folder.path} ended well; trial {first.number}: {first.failure or first.state}"
         )
     return result
+
+
+def _release(store: Store, interruption: Interruption) -> None:
+    """Wait until the trials of machines that died no longer count as running."""
+    until = time.monotonic() + SILENT_SECONDS + 2 * BEAT_SECONDS
+    while store.elsewhere and time.monotonic() < until:
+        store.beat()
+        interruption.check("while other machines were at their trials")
+        time.sleep(0.5)
 
 
 def _write(folder: StudyFolder, result: StudyResult, warn: Warn) -> None:
@@ -264,8 +284,10 @@ def _locked(folder: StudyFolder, storage: str | None) -> Iterator[None]:
 
 def _wait_for_plan(store: Store) -> None:
     """Wait for the machine that has just made the study to say how many trials there are."""
-    until = time.monotonic() + _WAIT_SECONDS
+    until, seen = time.monotonic() + _WAIT_SECONDS, 0
     while store.planned is None:
+        if store.waiting > seen:
+            until, seen = time.monotonic() + _WAIT_SECONDS, store.waiting
         if time.monotonic() > until:
             raise RunError(
                 "the study was begun and never told how many trials it has: begin a new one under another --out"

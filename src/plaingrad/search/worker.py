@@ -15,8 +15,8 @@ and says, always with the number of its order,
     {"is": "done", "how": "complete" | "pruned" | "diverged" | "failed" | "interrupted", ...}
 
 where a run that is done tells accuracy, curve, seconds, weights and samples as far as they are known, failure and
-diagnosis if there was one, and whether that lies in the data.  When the search is gone it ends at once: a run
-folder is whole at any moment.
+diagnosis if there was one, and if that ends_all: "data" or "folder" cannot be used by any run.  When the search is
+gone it ends at once: a run folder is whole at any moment.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from typing import Any, TextIO
 from plaingrad import diagnosis, training
 from plaingrad.callbacks import Callback, EpochRecord
 from plaingrad.data import Dataset
-from plaingrad.errors import DataError, NonFiniteError, PlaingradError, RunError
+from plaingrad.errors import CheckpointError, DataError, NonFiniteError, PlaingradError, RunError
 from plaingrad.recipe import check
 from plaingrad.run_folder import RunFolder
 from plaingrad.settings import Recipe
@@ -58,6 +58,7 @@ class Ear(threading.Thread):
         super().__init__(daemon=True)
         self.source = source
         self.order: int | None = None  # what is being trained
+        self.stopped = 0  # the newest order that is to be stopped
         self.heard: queue.Queue[dict[str, Any]] = queue.Queue()
 
     def run(self) -> None:
@@ -65,8 +66,9 @@ class Ear(threading.Thread):
         for line in self.source:
             message = json.loads(line)
             if "stop" in message:
-                if message["stop"] != self.order:
-                    continue  # that is over
+                self.stopped = message["stop"]
+                if self.stopped != self.order:
+                    continue  # that is over, or has not begun
                 os.kill(os.getpid(), signal.SIGINT)  # which training notes, and heeds between two steps
             else:
                 self.heard.put(message)
@@ -114,7 +116,7 @@ class Worker:
                 order = self.ear.heard.get()
                 if "run" in order:  # a word that comes too late is none
                     self._order = self.ear.order = order["order"]
-                    how = self.train(order)
+                    how = {"how": "interrupted"} if self.ear.stopped == self._order else self.train(order)
                     self.ear.order = None
                     self.say("done", **how)
             except KeyboardInterrupt:  # an order to stop that came as the run ended
@@ -123,6 +125,7 @@ class Worker:
     def train(self, order: dict[str, Any]) -> dict[str, Any]:
         """Train a run, or what is left of it; how it ended."""
         folder, started = RunFolder(Path(order["folder"])), time.perf_counter()
+        self._seen: dict[str, Any] = {}  # of the data and the network
         try:
             how: dict[str, Any] = self._train(order, folder)
         except Pruned:
@@ -136,18 +139,22 @@ class Worker:
                 "failure": str(error),
                 "diagnosis": self._diagnosed(order, folder, seconds),
             }
-        except (PlaingradError, MemoryError) as error:
+        except (PlaingradError, MemoryError, OSError) as error:
             how = {"how": "failed", "failure": str(error) or "not enough memory"}
-            how["data"] = isinstance(error, DataError)
+            if isinstance(error, DataError):
+                how["ends_all"] = "data"
+            elif isinstance(error, OSError | RunError | CheckpointError):
+                how["ends_all"] = "folder"
         with contextlib.suppress(RunError):
             records = folder.history().records
             how["curve"] = [record.val_accuracy for record in records]
-        return {"seconds": time.perf_counter() - started, **how}
+        return {"seconds": time.perf_counter() - started, **self._seen, **how}
 
     def _train(self, order: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
         recipe = check(tomllib.loads(order["run"]))
         data = self._data(recipe)
-        seen: dict[str, Any] = {"samples": len(data.validation)}
+        seen = self._seen
+        seen["samples"] = len(data.validation)
         if ended := _result(folder):
             seen["weights"] = _size(folder.load()[0].params)
             return {
@@ -173,7 +180,7 @@ class Worker:
                 folder.path, ignore_errors=True
             )  # of a run that was killed before its first checkpoint
             result = training.train(recipe, folder.path, **shared)
-        return {"how": "complete", "accuracy": result.best_val_accuracy, **seen}
+        return {"how": "complete", "accuracy": result.best_val_accuracy}
 
     def _diagnosed(self, order: dict[str, Any], folder: RunFolder, seconds: float) -> str | None:
         """What the doctor says of a run that diverged: it diverges again, to the same bytes, under his watch."""
