@@ -1,7 +1,8 @@
 """What a search costs beside its trials, and what a second job gains: `python -m benchmarks.search`.
 
-Each round trains the settings of a built-in grid three times, every time in a new process: in nested loops, which
-do nothing else; by `pg.tune` with one job; and with two.  A B C A B C ..., so that a busy neighbour meets all.
+Each round trains the settings of a built-in grid four times, every time in a new process: in nested loops, which
+do nothing else; by `pg.tune` with one job, which has all processors; with one job on one processor; and with two
+jobs.  A B C D A B C D ..., so that a busy neighbour meets all.
 Given are medians over the rounds of
 
     loops       seconds of the nested loops, with all processors; reading the data is not counted
@@ -9,7 +10,8 @@ Given are medians over the rounds of
     search      seconds from the search's first moment to its last, its worker's start included
     call        seconds of the whole call of `pg.tune`: imports, storage, search, table, page
     overhead    (search - trials) / trials, of one job
-    two jobs    how many times as fast two jobs searched as one
+    two jobs over one                   how many times as fast two jobs searched as one with all processors
+    two jobs over one on one processor  the same of one that has no more than each of the two
 
 CIFAR-10 must lie in PLAINGRAD_DATA_DIR, or where `plaingrad data fetch cifar10` puts it.
 """
@@ -18,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -63,6 +66,7 @@ def search(space: str, jobs: int) -> dict[str, float]:
 CONTENDERS = {
     "loops": "loops(space)",
     "one job": "search(space, 1)",
+    "one job on one processor": "search(space, 1)",
     "two jobs": "search(space, 2)",
 }
 
@@ -70,7 +74,10 @@ CONTENDERS = {
 def measured(name: str, space: str) -> dict[str, float]:
     """One contender in a process of its own."""
     code = f"import json; from benchmarks.search import *; space = {space!r}; print(json.dumps({CONTENDERS[name]}))"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    one = {"PLAINGRAD_NUM_THREADS": "1"} if name.endswith("one processor") else {}
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ | one
+    )
     return json.loads(ran.stdout.splitlines()[-1])
 
 
@@ -96,12 +103,14 @@ def main() -> None:
         "search, two jobs": median(lambda own: own["two jobs"]["search"]),
         "call, two jobs": median(lambda own: own["two jobs"]["call"]),
         "overhead": median(lambda own: own["one job"]["search"] / own["one job"]["trials"] - 1),
-        "two jobs": median(lambda own: own["one job"]["search"] / own["two jobs"]["search"]),
-        "two jobs, call": median(lambda own: own["one job"]["call"] / own["two jobs"]["call"]),
+        "two jobs over one": median(lambda own: own["one job"]["search"] / own["two jobs"]["search"]),
+        "two jobs over one on one processor": median(
+            lambda own: own["one job on one processor"]["search"] / own["two jobs"]["search"]
+        ),
     }
     told = {"space": arguments.space, "rounds": len(rounds), **machine.facts(), **found}
     for name, value in told.items():
-        print(f"{name:20s} {value}")
+        print(f"{name:35s} {value}")
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "search.json").write_text(json.dumps(told | {"measured": rounds}, indent=1) + "\n", "utf-8")
 

@@ -8,7 +8,7 @@ from statistics import stdev
 
 import pytest
 
-from plaingrad.search.results import Opening, StudyResult, TrialResult, ranked, score
+from plaingrad.search.results import Opening, StudyResult, TrialResult, ranked
 
 
 def a_trial(number, *accuracies, state="complete", **more):
@@ -28,13 +28,13 @@ def test_mean_spread_and_score():
     assert trial.accuracy == pytest.approx(0.9)
     assert trial.spread == pytest.approx(0.1)
     assert trial.standard_error == pytest.approx(0.1 / 3**0.5)
-    assert trial.score == pytest.approx(0.9 - 0.1 / 3**0.5) == score((0.8, 0.9, 1.0))
+    assert trial.score == pytest.approx(0.9 - 0.1 / 3**0.5)
 
 
 def test_one_seed():
     trial = a_trial(0, 0.8)
     assert trial.spread is None
-    assert trial.score == 0.8
+    assert trial.score == trial.accuracy - trial.standard_error
     assert trial.standard_error == pytest.approx((0.8 * 0.2 / 400) ** 0.5)  # of so many yes and no
     assert a_trial(0, 0.8, samples=0).standard_error is None
 
@@ -56,6 +56,13 @@ def test_a_lucky_run_loses_against_a_steady_setting():
 def test_the_steadier_of_two_equal_means_wins():
     wild, steady = a_trial(0, 0.8, 1.0), a_trial(1, 0.89, 0.91)
     assert a_study(wild, steady).best is steady
+
+
+def test_seeds_that_agree_by_chance_are_no_surer_than_their_samples_allow():
+    alike, spread = a_trial(0, 0.99, 0.99, 0.99), a_trial(1, 0.99, 0.995, 0.99)
+    assert alike.spread == 0
+    assert alike.standard_error == pytest.approx((0.99 * 0.01 / 400 / 3) ** 0.5)
+    assert a_study(alike, spread, seeds=3).best is spread
 
 
 def test_as_good():

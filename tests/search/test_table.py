@@ -106,7 +106,7 @@ def test_words_stay_words(value):
 def test_summary():
     opening = Opening(0, (5, 6), (0.92, 0.93), (0.90, 0.91), 500, "2025-03-04T05:06:07")
     trials = [
-        a_trial(0, accuracies=(0.95, 0.96)),
+        a_trial(0, accuracies=(0.93, 0.98)),
         a_trial(1, accuracies=(0.952, 0.955)),
         a_trial(2, accuracies=(0.5, 0.5)),
     ]

@@ -71,11 +71,11 @@ class TrialResult:
 
     @property
     def score(self) -> float | None:
-        """What decides the order: the mean less one standard error of the spread over the seeds.
+        """What decides the order: the mean less one standard error.
 
         So of two settings with equal means the steadier one wins, and a single lucky run does not.
         """
-        return None if self.accuracy is None else score(self.accuracies)
+        return None if self.accuracy is None else self.accuracy - (self.standard_error or 0.0)
 
     @property
     def line(self) -> str:
@@ -102,12 +102,6 @@ class TrialResult:
             "failure": self.failure,
             "diagnosis": self.diagnosis,
         }
-
-
-def score(accuracies: tuple[float, ...]) -> float:
-    """The mean less one standard error: what the search maximises."""
-    error = stdev(accuracies) / math.sqrt(len(accuracies)) if len(accuracies) > 1 else 0.0
-    return mean(accuracies) - error
 
 
 @dataclass(frozen=True)

@@ -147,8 +147,10 @@ class Store:
             return {}
         try:
             with quiet():
+                # Good are the best tenth, or of few trials the best four: one good trial would explain anything.
+                good = max(0.1, min(0.5, 4 / len(complete)))
                 found = optuna.importance.get_param_importances(
-                    self.study, evaluator=optuna.importance.PedAnovaImportanceEvaluator()
+                    self.study, evaluator=optuna.importance.PedAnovaImportanceEvaluator(target_quantile=good)
                 )
         except (ValueError, RuntimeError):  # all alike
             return {}

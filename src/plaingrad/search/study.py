@@ -16,7 +16,7 @@ from plaingrad.recipe import changed
 from plaingrad.run_folder import Warn
 from plaingrad.search.crew import Crew, Process
 from plaingrad.search.folder import StudyFolder
-from plaingrad.search.results import State, TrialResult, score
+from plaingrad.search.results import State, TrialResult
 from plaingrad.search.store import Store, number_of
 
 _LISTEN_SECONDS = 0.5  # how long a signal, or a machine that fell silent, may wait to be noticed
@@ -194,12 +194,11 @@ class Search:
             "runs": [self.folder.relative(self.folder.run(number, seed)) for seed in ended],
             **more,
         }
-        self.store.finish(
-            own.trial, state, outcome, score(tuple(accuracies)) if state == "complete" else None
-        )
+        result = TrialResult.of(number, state, own.settings, outcome)
+        self.store.finish(own.trial, state, outcome, result.score)
         self.ended += 1
         self.store.searched(self._before + time.monotonic() - self._started)
-        self.tell(TrialResult.of(number, state, own.settings, outcome))
+        self.tell(result)
 
     def _died(self, worker: Process, run: _Run) -> None:
         own = run.own

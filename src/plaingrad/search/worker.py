@@ -157,12 +157,7 @@ class Worker:
         seen["samples"] = len(data.validation)
         if ended := _result(folder):
             seen["weights"] = _size(folder.load()[0].params)
-            return {
-                "how": "complete",
-                "accuracy": ended["best_val_accuracy"],
-                "seconds": ended["seconds"],
-                **seen,
-            }
+            return {"how": "complete", "accuracy": ended["best_val_accuracy"], "seconds": ended["seconds"]}
 
         class Size(Callback):
             def on_start(self, solver: Solver) -> None:
