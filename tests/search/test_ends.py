@@ -31,7 +31,7 @@ def test_a_worker_that_cannot_start_is_told_at_once(tmp_path):
 
 def test_killed_between_failing_a_trial_and_adding_it_anew(tmp_path):
     before = (
-        "import os; from plaingrad.search import store; store._add_again = lambda *a: os.kill(os.getpid(), 9)"
+        "import os; from plaingrad.search import store; store.add_again = lambda *a: os.kill(os.getpid(), 9)"
     )
     with tune(tmp_path, before=before) as search:
         search.until_begun(tmp_path / "study/trials/0001-seed-0")

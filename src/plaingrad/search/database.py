@@ -13,8 +13,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, ProgrammingError, SQLAlchemyError
 
 from plaingrad.errors import RecipeError, RunError, StorageError
+from plaingrad.search.attempts import run_stale_again
 from plaingrad.search.methods import quiet
-from plaingrad.search.store import BEAT_SECONDS, SILENT_SECONDS, run_stale_again
+from plaingrad.search.store import BEAT_SECONDS, SILENT_SECONDS
 
 _CONNECT_SECONDS = 10
 _TRIES = 5  # to make the tables that another machine is making at the same moment

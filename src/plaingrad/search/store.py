@@ -11,15 +11,15 @@ import numpy as np
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage, RDBStorage, fail_stale_trials
-from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
+from optuna.trial import FrozenTrial, Trial, TrialState
 
+from plaingrad.search.attempts import add_again, number_of
 from plaingrad.search.methods import quiet, sampler
 from plaingrad.search.plan import Plan
 from plaingrad.search.results import Opening, State, TrialResult
 
 BEAT_SECONDS = 10  # how often a machine says that its trials run
 SILENT_SECONDS = 60  # after so long without a word, others take its trials over
-_ATTEMPTS = 3  # times that a trial may take its worker with it before it counts as failed
 
 
 class Store:
@@ -93,7 +93,7 @@ class Store:
         frozen = self.storage.get_trial(trial._trial_id)
         self._running.pop(trial.number, None)
         if self._end(trial, TrialState.FAIL):
-            return _add_again(self.study, frozen, died)
+            return add_again(self.study, frozen, died)
         return True  # another machine has it
 
     # What is known
@@ -248,7 +248,7 @@ class Store:
         for frozen in self._trials(TrialState.FAIL):
             if number_of(frozen) not in known and ("queued" in frozen.user_attrs or frozen.params):
                 known.add(number_of(frozen))
-                _add_again(self.study, frozen, None)
+                add_again(self.study, frozen, None)
 
     # How it is done
 
@@ -280,34 +280,3 @@ class Store:
         }
         curve = tuple(sorted(own.intermediate_values.items()))
         return TrialResult.of(number_of(own), state, values, {"curve": curve, **outcome})
-
-
-def number_of(trial: Trial | FrozenTrial) -> int:
-    """The number that a trial had when it was first begun."""
-    return trial.user_attrs.get("number", trial.number)
-
-
-def run_stale_again(study: optuna.Study, frozen: FrozenTrial) -> None:
-    """Add a trial anew whose machine has been silent for too long; Optuna has failed it."""
-    if "outcome" not in frozen.user_attrs:  # else it had ended, but for the last word
-        _add_again(study, frozen, "its machine fell silent")
-
-
-def _add_again(study: optuna.Study, frozen: FrozenTrial, died: str | None) -> bool:
-    """Add an ended trial anew, to wait; or as failed, and False, if that `died` with its worker too often."""
-    attempts = frozen.user_attrs.get("attempts", 0) + (died is not None)
-    known: dict[str, Any] = {"queued": True, "number": number_of(frozen), "attempts": attempts}
-    if attempts >= _ATTEMPTS:
-        known["outcome"] = {"state": "failed", "failure": f"it died {attempts} times with its worker: {died}"}
-    with quiet():
-        study.add_trial(
-            create_trial(
-                state=TrialState.WAITING if attempts < _ATTEMPTS else TrialState.FAIL,
-                params=frozen.params,
-                distributions=frozen.distributions,
-                user_attrs=known,
-                system_attrs={k: v for k, v in frozen.system_attrs.items() if k == "fixed_params"},
-                intermediate_values=frozen.intermediate_values,
-            )
-        )
-    return attempts < _ATTEMPTS

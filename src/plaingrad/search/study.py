@@ -14,10 +14,11 @@ from plaingrad.errors import DataError, RecipeError, SearchError
 from plaingrad.interruption import Interruption
 from plaingrad.recipe import changed
 from plaingrad.run_folder import Warn
+from plaingrad.search.attempts import number_of
 from plaingrad.search.crew import Crew, Process
 from plaingrad.search.folder import StudyFolder
 from plaingrad.search.results import State, TrialResult
-from plaingrad.search.store import Store, number_of
+from plaingrad.search.store import Store
 
 _LISTEN_SECONDS = 0.5  # how long a signal, or a machine that fell silent, may wait to be noticed
 
