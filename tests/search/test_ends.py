@@ -156,3 +156,32 @@ def test_two_resumes_at_once_test_once(tmp_path, database):
         for own in said:
             ends(own)
     assert len(stored(one / "study", database)["test_set_openings"]) == 1
+
+
+def test_a_worker_of_one_seed_dies_while_another_seed_is_trained(tmp_path):
+    """The trial is run again only when nobody is in its folders any more."""
+    before = """
+import os
+give = crew.Process.give
+def noted(self, task, **message):
+    with open("given", "a") as file:
+        print(os.path.basename(message["folder"]), self._process.pid, file=file)
+    give(self, task, **message)
+crew.Process.give = noted
+"""
+    run = tmp_path / "study/trials"
+    with tune(tmp_path, "--trials", 1, "--seeds", 3, "--jobs", 2, before=before) as search:
+        search.until_begun(run / "0000-seed-1")
+        search.until_begun(run / "0000-seed-2")
+        given = [line.split() for line in (tmp_path / "given").read_text().splitlines()]
+        os.kill(int(dict(given)["0000-seed-1"]), signal.SIGKILL)
+        search.ended()
+    (trial,) = search.answer["trials"]
+    assert trial["state"] == "complete"
+    assert len(trial["accuracies"]) == 3
+    assert search.err.count("the trial is run again") == 1
+    for seed in (1, 2):  # each went on where it stood: nobody swept its folder from under another
+        assert '"resume"' in (run / f"0000-seed-{seed}" / "history.jsonl").read_text()
+    with tune(tmp_path, "--trials", 1, "--seeds", 3, out="other") as other:
+        other.ended()
+    assert other.answer["trials"][0]["accuracies"] == trial["accuracies"]
