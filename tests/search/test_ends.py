@@ -170,7 +170,8 @@ def noted(self, task, **message):
 crew.Process.give = noted
 """
     run = tmp_path / "study/trials"
-    with tune(tmp_path, "--trials", 1, "--seeds", 3, "--jobs", 2, before=before) as search:
+    seeds = ("--trials", 1, "--seeds", 3, "--set", "training.epochs=200")  # long enough to be met at work
+    with tune(tmp_path, *seeds, "--jobs", 2, before=before) as search:
         search.until_begun(run / "0000-seed-1")
         search.until_begun(run / "0000-seed-2")
         given = [line.split() for line in (tmp_path / "given").read_text().splitlines()]
@@ -182,6 +183,6 @@ crew.Process.give = noted
     assert search.err.count("the trial is run again") == 1
     for seed in (1, 2):  # each went on where it stood: nobody swept its folder from under another
         assert '"resume"' in (run / f"0000-seed-{seed}" / "history.jsonl").read_text()
-    with tune(tmp_path, "--trials", 1, "--seeds", 3, out="other") as other:
+    with tune(tmp_path, *seeds, out="other") as other:
         other.ended()
     assert other.answer["trials"][0]["accuracies"] == trial["accuracies"]
