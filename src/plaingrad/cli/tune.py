@@ -89,8 +89,7 @@ def tune(
             start, replace(read, fixed={}), method=method, trials=trials, minutes=minutes,
             seeds=seeds, prune=prune, final_seeds=3 if final_seeds is None else final_seeds, out=out, **heard,
         )  # fmt: skip
-    rows = table.rows(result)
-    console.table(table.columns(result), rows, right=range(len(table.columns(result))))
+    console.table(table.columns(result), table.rows(result), right=table.numeric(result))
     print(table.summary(result))
     print(f"study    {result.path}")
     print(f"page     {result.path / 'study.html'}")

@@ -103,7 +103,7 @@ class Process:
 
 @dataclass(frozen=True)
 class Said:
-    """What a worker says of its task; None as the message if it has died.
+    """What a worker says of its task; None as the message if it has died, and then in `died` how.
 
     A worker that is done, or dead, is no longer at the task.
     """
@@ -111,6 +111,7 @@ class Said:
     worker: Process
     task: Any
     message: dict[str, Any] | None
+    died: str = ""
 
 
 class Crew:
@@ -187,13 +188,14 @@ class Crew:
         task = worker.task
         if worker not in self._members:
             return None
+        died = ""
         if message is None:
-            worker.task = None
+            worker.task, died = None, worker.last_words()
+            self._dismiss(worker)
             self._failures = 0 if worker.ready else self._failures + 1
             if self._failures and (not self._any_ready or self._failures == _ATTEMPTS):
-                self._stillborn = worker.last_words()
+                self._stillborn = died
             else:
-                self._members.remove(worker)
                 self._hire()
         elif message["is"] == "ready":
             worker.ready = self._any_ready = True
@@ -202,7 +204,7 @@ class Crew:
             return None
         elif message["is"] == "done":
             worker.task = None
-        return None if task is None else Said(worker, task, message)
+        return None if task is None else Said(worker, task, message, died)
 
     def _hire(self) -> None:
         self._members.append(Process(self._inbox, self._threads))

@@ -17,7 +17,7 @@ from plaingrad.search.folder import StudyFolder
 from plaingrad.search.results import Opening, TrialResult
 from plaingrad.search.store import Store
 
-_ATTEMPTS = 3
+_ATTEMPTS = 3  # times that a run may take its worker with it
 
 
 def conclude(
@@ -95,8 +95,7 @@ def _train(
                 if attempts[said.task] < _ATTEMPTS:
                     left.append(said.task)
                 else:
-                    how = said.worker.last_words()
-                    ended[said.task] = {"how": "failed", "failure": f"its worker died: {how}"}
+                    ended[said.task] = {"how": "failed", "failure": f"its worker died: {said.died}"}
             elif said.message["is"] == "warning":
                 warn(said.message["text"])
             elif said.message["is"] == "done":

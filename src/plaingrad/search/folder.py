@@ -23,7 +23,6 @@ class StudyFolder:
         self.path, self.shared = path, shared
         self.plan_file = path / "study.toml"
         self.results_file = path / "results.csv"
-        self.page_file = path / "study.html"
         self._lock: IO[str] | None = None
 
     @property

@@ -132,7 +132,7 @@ class Search:
         if said is None:
             return
         if said.message is None:
-            self._died(said.worker, said.task)
+            self._died(said.task, said.died)
         elif said.message["is"] == "evaluation":
             self._evaluated(said.worker, said.task, said.message)
         elif said.message["is"] == "warning":
@@ -201,11 +201,11 @@ class Search:
         self.store.searched(self._before + time.monotonic() - self._started)
         self.tell(result)
 
-    def _died(self, worker: Process, run: _Run) -> None:
+    def _died(self, run: _Run, how: str) -> None:
         own = run.own
         own.running -= 1
         if own in self._open:
-            own.died = worker.last_words()
+            own.died = how
             self._leave(own)
         self._again_if_alone(own)
 

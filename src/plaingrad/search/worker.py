@@ -102,6 +102,7 @@ class Worker:
         self.ear, self.out = ear, out
         self._read: tuple[str, Dataset] | None = None
         self._order = 0
+        self._seen: dict[str, Any] = {}  # of the data and the network of the newest run
 
     def say(self, kind: str, **values: Any) -> None:
         """One line."""
@@ -125,7 +126,7 @@ class Worker:
     def train(self, order: dict[str, Any]) -> dict[str, Any]:
         """Train a run, or what is left of it; how it ended."""
         folder, started = RunFolder(Path(order["folder"])), time.perf_counter()
-        self._seen: dict[str, Any] = {}  # of the data and the network
+        self._seen = {}
         try:
             how: dict[str, Any] = self._train(order, folder)
         except Pruned:
@@ -171,9 +172,8 @@ class Worker:
         if _has_checkpoint(folder):
             result = training.resume(folder.path, **shared)
         else:
-            shutil.rmtree(
-                folder.path, ignore_errors=True
-            )  # of a run that was killed before its first checkpoint
+            # What is there is of a run that was killed before its first checkpoint.
+            shutil.rmtree(folder.path, ignore_errors=True)
             result = training.train(recipe, folder.path, **shared)
         return {"how": "complete", "accuracy": result.best_val_accuracy}
 
