@@ -100,3 +100,13 @@ def test_a_failed_save_leaves_the_old_file_and_no_rubbish(tmp_path, monkeypatch)
         checkpoint.save(path, ARRAYS, {"step": 99})
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == [path.name]
+
+
+def test_the_head_tells_how_many_parameters_there_are(tmp_path):
+    path = tmp_path / "step-000000001.safetensors"
+    arrays = {"params/w": np.ones((3, 4)), "params/b": np.ones(4), "best-params/w": np.ones((3, 4))}
+    checkpoint.save(path, arrays, {})
+    assert checkpoint.parameters(path) == 16
+    path.write_bytes(path.read_bytes()[:20])
+    with pytest.raises(CheckpointError, match="cannot be read as a checkpoint"):
+        checkpoint.parameters(path)

@@ -11,7 +11,7 @@ import plaingrad as pg
 from plaingrad import metrics, training
 from plaingrad.data import Normalization, Split
 from plaingrad.errors import DataError, NonFiniteError, RecipeError, RunError, ShapeError
-from plaingrad.evaluation import evaluate, measure, predict
+from plaingrad.evaluation import evaluate, measure, note_predictions, predict
 from plaingrad.recipe import read_recipe
 from plaingrad.run_folder import RunFolder
 
@@ -90,6 +90,41 @@ def test_predict_takes_one_file_and_more_than_one_batch(own, files, monkeypatch)
     assert [p.image for p in apart] == [str(file) for file in files]
     assert [p.probability for p in apart] == pytest.approx([p.probability for p in together])
     assert predict(own, str(files[0])) == predict(own, [files[0]])
+
+
+def same(one, other):
+    assert list(one) == list(other)
+    for part in one:
+        for name, value in vars(one[part]).items():
+            np.testing.assert_array_equal(getattr(other[part], name), value, err_msg=f"{part} {name}")
+
+
+def test_predictions_are_made_again_as_training_made_them(own, tmp_path):
+    folder = RunFolder.open(own)
+    before = folder.predictions()
+    folder.predictions_file.unlink()
+    same(note_predictions(own), before)
+    same(folder.predictions(), before)
+    moved = shutil.move(tmp_path / "data" / "own.npz", tmp_path / "moved.npz")
+    folder.predictions_file.unlink()
+    same(note_predictions(own, data_path=str(moved)), before)
+
+
+def test_the_test_set_of_a_run_that_was_not_tested_stays_closed(own):
+    lines = (own / "history.jsonl").read_text().splitlines()
+    for end in ([], ['{"type": "end", "test_accuracy": null}']):
+        kept = [line for line in lines if json.loads(line)["type"] != "end"]
+        (own / "history.jsonl").write_text("\n".join([*kept, *end, ""]))
+        assert list(note_predictions(own)) == ["validation"]
+        assert list(RunFolder.open(own).predictions()) == ["validation"]
+
+
+def test_predictions_on_other_data_are_not_the_runs(own, tmp_path):
+    np.savez(tmp_path / "other.npz", images=BYTES[::-1], labels=LABELS)
+    before = RunFolder.open(own).predictions()
+    with pytest.raises(RunError, match="not the data that .* was trained on"):
+        note_predictions(own, data_path=str(tmp_path / "other.npz"))
+    same(RunFolder.open(own).predictions(), before)
 
 
 def test_own_arrays_that_have_moved(own, tmp_path):

@@ -54,6 +54,38 @@ def test_a_resumed_run_replaces_what_came_after_the_checkpoint(tmp_path):
     assert [r.step for r in read.records] == [2, 4]
 
 
+def test_times_add_up_and_those_of_a_part_done_again_do_not_count(tmp_path):
+    path = tmp_path / "h"
+    writer = HistoryWriter(path)
+    for step, seconds in ((2, {"update": 1.0, "batches": 2}), (4, {"update": 0.5}), (5, {"writing": 3.0})):
+        writer.append("time", step=step, seconds=seconds)
+    writer.flush()
+    assert history.read(path).times == {"update": 1.5, "batches": 2.0, "writing": 3.0}
+    writer.append("resume", step=4)
+    writer.append("time", step=6, seconds={"update": 0.25})
+    writer.flush()
+    assert history.read(path).times == {"update": 1.75, "batches": 2.0}
+    assert history.read(path).up_to(2).times == {"update": 1.0, "batches": 2.0}
+
+
+def test_a_run_of_a_version_that_noted_no_time_and_no_data(tmp_path):
+    """Lines as a version wrote them that knew no others."""
+    path = tmp_path / "h"
+    path.write_text(
+        '{"type": "setup", "step": 0, "objective": "softmaxcrossentropy", "rule": "adam", "lr": 0.01}\n'
+        '{"type": "step", "step": 1, "loss": 2.5}\n'
+        '{"type": "epoch", "epoch": 1.0, "step": 1, "lr": 0.01, "loss": 2.5, "train_accuracy": 0.5, '
+        '"val_accuracy": null, "seconds": 0.25}\n'
+        '{"type": "end", "run": "runs/old", "best_val_accuracy": null, "test_accuracy": 0.5, "seconds": 0.25, '
+        '"peak_memory_mb": 100.0, "epochs": 1.0, "steps": 1, "stopped_early": false, "checkpoint": null, '
+        '"report": "runs/old/report.html"}\n'
+    )
+    read = history.read(path)
+    assert read.times == {}
+    assert [line["type"] for line in read.seen] == ["setup"]
+    assert read.result["steps"] == len(read.losses) == len(read.records) == 1
+
+
 @pytest.mark.parametrize("cut", range(1, 12))
 def test_a_line_cut_short_by_a_crash(tmp_path, cut):
     path = tmp_path / "h"
@@ -86,17 +118,37 @@ def test_a_line_that_is_not_a_record(tmp_path):
         ("epoch", {"lr": "fast"}),
         ("epoch", {"train_accuracy": None}),
         ("epoch", {"val_accuracy": [0.5]}),
+        ("epoch", {"train_accuracy": math.nan}),
+        ("epoch", {"val_accuracy": 1.1}),
+        ("epoch", {"epoch": math.inf}),
+        ("epoch", {"epoch": -1}),
+        ("epoch", {"seconds": math.nan}),
+        ("end", {"seconds": 10**400}),
         ("epoch", {"step": math.nan}),
         ("epoch", {"step": 10**12}),
         ("epoch", {"step": -1}),
         ("resume", {"step": None}),
+        ("time", {"step": None}),
+        ("time", {"seconds": 3.0}),
+        ("time", {"seconds": [3.0]}),
+        ("time", {"seconds": {"update": "3"}}),
+        ("time", {"seconds": {"update": None}}),
+        ("time", {"seconds": {"update": -1.0}}),
+        ("time", {"seconds": {"update": math.nan}}),
+        ("time", {"seconds": {"update": math.inf}}),
+        ("time", {"seconds": {"update": 10**400}}),
         ("look", {"step": 1.5}),
         ("look", {"step": True}),
     ],
 )
 def test_a_value_that_no_run_wrote(tmp_path, kind, wrong):
     path = tmp_path / "h"
-    values = {"step": {"step": 1, "loss": 2.0}, "epoch": record(2).to_dict()}.get(kind, {"step": 1})
+    whole = {
+        "step": {"step": 1, "loss": 2.0},
+        "epoch": record(2).to_dict(),
+        "time": {"step": 1, "seconds": {"update": 0.5}},
+    }
+    values = whole.get(kind, {"step": 1})
     for given, refused in ((values, False), (values | wrong, True)):
         path.unlink(missing_ok=True)
         writer = HistoryWriter(path)
@@ -105,6 +157,23 @@ def test_a_value_that_no_run_wrote(tmp_path, kind, wrong):
         writer.flush()
         with pytest.raises(RunError, match="line 1 is not a record") if refused else nullcontext():
             history.read(path)
+
+
+def test_damaged_lines_are_passed_over_where_somebody_hears_of_them(tmp_path):
+    path, heard = tmp_path / "h", []
+    write(path, 1, 2, 3, 4)
+    assert history.read(path, warn=heard.append) == history.read(path)
+    assert heard == []
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([lines[0], b"\xff\n", *lines[1:]]))
+    read = history.read(path, warn=heard.append)
+    assert (read.losses, read.records) == ([0.1, 0.2, 0.3, 0.4], [record(2), record(4)])
+    assert heard.pop() == f"{path}: line 2 is not a record of a run; it is passed over"
+    path.write_bytes(b"".join([lines[0], b"\xff\n", b"3\n", b'{"type": "step"}\n', *lines[1:], b'{"cut']))
+    assert history.read(path, warn=heard.append) == read
+    assert heard == [f"{path}: line 2 is not a record of a run; 3 such lines are passed over"]
+    with pytest.raises(RunError, match="cannot be read"):
+        history.read(tmp_path, warn=heard.append)
 
 
 def test_brackets_without_end(tmp_path):

@@ -10,9 +10,11 @@ from plaingrad.metrics import (
     accuracy,
     calibration_bins,
     calibration_error,
+    confidence_bins,
     confusion_matrix,
     expected_calibration_error,
     per_class_accuracy,
+    standard_error,
     top_k_accuracy,
 )
 
@@ -67,6 +69,8 @@ def test_calibration_by_hand():
     p = np.array([[0.5, 0.25, 0.25], [0.3, 0.3, 0.4], [0.75, 0.25, 0.0], [0.0, 1.0, 0.0]])
     y = np.array([0, 1, 1, 1])
     np.testing.assert_allclose(calibration_bins(p, y, 2), [[2, 1, 0.9], [2, 1, 1.75]])
+    known = confidence_bins(p.max(axis=1), p.argmax(axis=1) == y, 2)
+    np.testing.assert_array_equal(known, calibration_bins(p, y, 2))
     assert expected_calibration_error(p, y, 2) == pytest.approx((abs(1 - 0.9) + abs(1 - 1.75)) / 4)
 
 
@@ -174,3 +178,11 @@ def test_what_cannot_be_measured_is_refused(call, error, words):
     assert issubclass(error, PlaingradError)
     with pytest.raises(error, match=words):
         call()
+
+
+def test_the_standard_error_is_that_of_the_seeds_and_no_less_than_samples_leave_open():
+    assert standard_error([0.9], 100) == pytest.approx(0.03)
+    assert standard_error([0.8, 1.0]) == pytest.approx(0.1)
+    assert standard_error([0.9, 0.9, 0.9, 0.9], 100) == pytest.approx(0.015), "seeds that happen to agree"
+    assert standard_error([0.9]) is None, "one seed and no samples tell nothing"
+    assert standard_error([], 100) is None

@@ -1,5 +1,6 @@
 """The training loop: it learns, it is reproducible, it continues exactly, it stops when it must."""
 
+import itertools
 import math
 import os
 import signal
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import plaingrad as pg
+from plaingrad import stopwatch
 from plaingrad.data import Augmentation, Crop, Flip, Transform
 from plaingrad.errors import DataError, Interrupted, NonFiniteError, RecipeError, ShapeError
 from plaingrad.solver import predict
@@ -512,6 +514,35 @@ def test_weights_gone_infinite_on_the_last_step_are_noticed():
 def test_less_than_one_epoch_is_one_step_at_least():
     s = solver(epochs=0.001)
     assert [r.step for r in s.train()] == [1]
+
+
+def test_every_part_of_the_work_is_timed(monkeypatch):
+    """With a clock that goes on by one each time it is read, a part's seconds are the number of its laps."""
+    ticks = itertools.count()
+    monkeypatch.setattr(stopwatch, "perf_counter", lambda: next(ticks))
+
+    class Watching(pg.Callback):
+        counted_as = "watching"
+
+    s = solver(iterations=12, callbacks=[pg.Callback(), Watching()])
+    s.train()
+    told = 2 + 12 + 3 * len(s.records)  # start and end, steps, evaluations, each after two batches of scores
+    assert s.stopwatch.seconds == {
+        "batches": 12,
+        "forward and backward": 12,
+        "update": 12,
+        "evaluation": 3 * len(s.records),
+        "callbacks": told,
+        "watching": told,
+    }
+
+
+def test_what_is_measured_after_training_is_not_timed():
+    s = solver(iterations=2)
+    s.train()
+    before = dict(s.stopwatch.seconds)
+    s.accuracy(s.data.validation)
+    assert s.stopwatch.seconds == before
 
 
 def test_callbacks_are_told_in_order():

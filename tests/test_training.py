@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import plaingrad as pg
 from plaingrad import checkpoint, history, recorder, training
@@ -65,7 +67,13 @@ def weights(folder):
 
 def test_the_folder_of_a_run(finished):
     result, out = finished
-    assert {p.name for p in out.iterdir()} == {"recipe.toml", "history.jsonl", "checkpoints", "report.html"}
+    assert {p.name for p in out.iterdir()} == {
+        "recipe.toml",
+        "history.jsonl",
+        "checkpoints",
+        "predictions.safetensors",
+        "report.html",
+    }
     assert result.steps == 16
     assert result.run == str(out)
     written = tomllib.loads((out / "recipe.toml").read_text("utf-8"))
@@ -77,6 +85,109 @@ def test_the_folder_of_a_run(finished):
     assert [r.epoch for r in read.records] == [1, 2, 3, 4]
     assert read.result["test_accuracy"] == result.test_accuracy
     assert len(checkpoint.found(out / "checkpoints")) == 2
+
+
+def test_what_the_best_weights_say_of_each_sample_is_kept(finished):
+    result, out = finished
+    kept, data = RunFolder.open(out).predictions(), small().data.build()
+    assert list(kept) == ["validation", "test"]
+    assert kept["test"].accuracy == result.test_accuracy
+    assert kept["validation"].accuracy == result.best_val_accuracy
+    for part, own in kept.items():
+        split = data.splits[part]
+        np.testing.assert_array_equal(own.labels, split.labels)
+        np.testing.assert_array_equal(own.images, split.images[own.chosen])
+        assert own.classes == data.classes
+        assert own.step == 16
+        assert own.probabilistic
+        assert own.files == ()
+    measured = evaluate(out)
+    assert kept["test"].calibration_error == pytest.approx(measured["test"]["ece"], rel=1e-6)
+    assert kept["test"].confusion.tolist() == measured["test"]["confusion"]
+
+
+def test_a_trial_of_a_search_keeps_its_test_set_closed(tmp_path, monkeypatch):
+    looked = []
+    accuracy = pg.Solver.accuracy
+    monkeypatch.setattr(
+        pg.Solver, "accuracy", lambda self, split, *args: looked.append(split) or accuracy(self, split, *args)
+    )
+    data = small().data.build()
+    result = training.train(small(), tmp_path / "run", data=data, test=False)
+    assert result.test_accuracy is None
+    assert len(looked) == 2 * 4, "training and validation samples after each epoch, and nothing else"
+    assert not any(split is data.test for split in looked)
+    assert RunFolder.open(tmp_path / "run").predictions() == {}
+
+
+def test_predictions_that_cannot_be_written_are_said(tmp_path, monkeypatch):
+    def refuse(path, parts):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(training.predictions, "save", refuse)
+    said = []
+    result = training.train(small(), tmp_path / "run", warn=said.append)
+    assert [text.partition(": ")[2] for text in said] == [
+        "No space left on device; the report shows no samples"
+    ]
+    assert result.whole
+    assert RunFolder.open(tmp_path / "run").predictions() == {}
+
+
+def test_damaged_predictions_are_said(run):
+    (run / "predictions.safetensors").write_bytes(b"no")
+    with pytest.raises(RunError, match="predictions.safetensors is damaged"):
+        RunFolder.open(run).predictions()
+    training.resume(run)
+    assert len(RunFolder.open(run).predictions()) == 2, "the end of training writes them anew"
+
+
+def test_predictions_of_your_own_images_name_their_files(tmp_path):
+    for label in "ab":
+        (tmp_path / "own" / label).mkdir(parents=True)
+        for index in range(10):
+            shade = index + 100 * (label == "b")
+            Image.new("RGB", (70, 35), (shade, 0, 0)).save(tmp_path / "own" / label / f"{shade}.png")
+    recipe = small("data.train=2", f"data.name={tmp_path}/own", "data.validation=3", "data.test=4")
+    training.train(recipe, tmp_path / "run")
+    kept = RunFolder.open(tmp_path / "run").predictions()
+    assert [len(own) for own in kept.values()] == [3, 4]
+    for own in kept.values():
+        assert own.images.shape[1:] == (3, 32, 64)
+        assert [int(Path(name).stem) for name in own.files] == own.images[:, 0, 5, 5].tolist()
+        assert [name[:2] for name in own.files] == [f"{own.classes[label]}/" for label in own.labels]
+
+
+def test_the_time_of_every_part_is_noted(finished):
+    recorded = history.read(finished[1] / "history.jsonl")
+    assert set(recorded.times) == {
+        "batches",
+        "forward and backward",
+        "update",
+        "evaluation",
+        "watching",
+        "facts of the data",
+        "writing",
+    }
+    assert all(seconds > 0 for seconds in recorded.times.values())
+    steps = [step for step, _ in recorded.laps]
+    assert steps == sorted(steps)
+    assert set(steps) == {4, 8, 12, 16}
+    last = (finished[1] / "history.jsonl").read_text().splitlines()[-1]
+    assert '"type": "end"' in last
+
+
+def test_times_of_several_sittings_add_up(tmp_path):
+    out = tmp_path / "run"
+    with pytest.raises(Interrupted):
+        training.train(small(), out, callbacks=[interrupt(6)])
+    first = history.read(out / "history.jsonl")
+    assert first.laps[-1][0] == 6
+    training.resume(out)
+    both = history.read(out / "history.jsonl")
+    assert both.laps[: len(first.laps)] == first.laps
+    assert both.times["update"] > first.times["update"]
+    assert first.times["callbacks"] > 0, "those of the user's own"
 
 
 def test_the_resolved_recipe_gives_the_same_run(finished, tmp_path):
@@ -376,6 +487,27 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_checkpoint(tmp_path):
         training.train(small(), tmp_path / "run", callbacks=[At(10, poison)])
     kept = weights(tmp_path / "run")
     assert all(np.isfinite(array).all() for array in kept.values())
+    recorded = history.read(tmp_path / "run" / "history.jsonl")
+    assert recorded.seen[-1]["type"] == "data"
+    assert recorded.laps[-1][0] == 10
+    assert (tmp_path / "run" / "report.html").exists(), "the report of such a run is wanted most"
+
+
+@pytest.mark.parametrize("failure", [OSError(30, "Read-only file system"), RuntimeError("a mistake of ours")])
+def test_a_report_that_fails_does_not_hide_why_the_run_did(tmp_path, monkeypatch, failure):
+    def refuse(run):
+        raise failure
+
+    monkeypatch.setattr(training.report, "write", refuse)
+    with pytest.raises(NonFiniteError):
+        training.train(small("optimizer.lr=1e30", "optimizer.name=sgd"), tmp_path / "run")
+
+
+def test_a_trial_of_a_search_that_diverges_writes_no_report(tmp_path):
+    with pytest.raises(NonFiniteError):
+        training.train(small("optimizer.lr=1e30", "optimizer.name=sgd"), tmp_path / "run", test=False)
+    assert not (tmp_path / "run" / "report.html").exists()
+    assert not any(line["type"] == "data" for line in history.read(tmp_path / "run" / "history.jsonl").seen)
 
 
 def test_weights_gone_infinite_are_not_saved(tmp_path):
@@ -388,11 +520,11 @@ def test_weights_gone_infinite_are_not_saved(tmp_path):
 
 
 def full_disk(monkeypatch, fits):
-    """Make every checkpoint whose path does not satisfy `fits` fail as on a full disk."""
+    """Make every checkpoint whose path does not satisfy `fits` fail as on a full disk; predictions have room."""
     save = checkpoint.save
 
     def refuse(path, arrays, values):
-        if not fits(path):
+        if path.name.startswith("step-") and not fits(path):
             raise OSError(28, "No space left on device")
         save(path, arrays, values)
 

@@ -1,4 +1,4 @@
-"""The loss and the gradients of a batch, computed in parts where memory is short."""
+"""The loss and the gradients of a batch, computed in parts where memory is short; and what spoilt them."""
 
 from __future__ import annotations
 
@@ -51,6 +51,20 @@ def loss_and_gradients(
         loss += share * float(returned[0])
         total = returned[1] if share == 1 else _with(total, returned[1], share, model)
     return loss, total
+
+
+def first_non_finite(
+    model: Model, X: Array, y: Array, *, step: int, count: int = 1
+) -> tuple[str | None, str]:
+    """The first layer whose output is not finite on a batch, None if it is not known, and a phrase that says it."""
+    find = getattr(model, "first_non_finite", None)
+    if not find:
+        return None, "look at the scores"
+    parts = micro_batches(model, X, y, step=step, count=count)
+    layer = next((found for part, _, _ in parts if (found := find(part))), None)
+    if layer:
+        return layer, f"the first layer whose output is not finite is {layer}"
+    return None, "the scores are finite, the loss is not"
 
 
 def _with(total: Gradients, grads: Gradients, share: float, model: Model) -> Gradients:

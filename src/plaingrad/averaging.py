@@ -28,6 +28,20 @@ def copy_of(parts: Parts) -> dict[str, dict[str, Array]]:
     return {part: {name: a.copy() for name, a in arrays.items()} for part, arrays in parts.items()}
 
 
+def named(parts: Parts) -> dict[str, Array]:
+    """All arrays of parts in one dict, by names such as "params/W1"."""
+    return {f"{part}/{name}": array for part, own in parts.items() for name, array in own.items()}
+
+
+def parted(arrays: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
+    """What `named` made one dict of."""
+    parts: dict[str, dict[str, Array]] = {}
+    for key, array in arrays.items():
+        part, _, name = key.partition("/")
+        parts.setdefault(part, {})[name] = array
+    return parts
+
+
 def put(target: Parts, values: Mapping[str, Mapping[str, Array]]) -> None:
     """Copy values in, into the same memory where the target is made of views."""
     for part, arrays in target.items():

@@ -33,7 +33,12 @@ class EpochRecord:
 
 
 class Callback:
-    """Base for watchers: override what you need.  The solver is at hand; do not change its step."""
+    """Base for watchers: override what you need.  The solver is at hand; do not change its step.
+
+    `counted_as` is the name under which the solver counts the seconds that the callback takes.
+    """
+
+    counted_as = "callbacks"
 
     def on_start(self, solver: Solver) -> None:
         """Before the first step of this sitting."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -80,6 +81,18 @@ def load(path: Path) -> Checkpoint:
     if _digest(arrays, metadata["values"]) != metadata["sha256"]:
         raise CheckpointError(f"{path} was altered after it was written: its contents and digest disagree")
     return Checkpoint(arrays, json.loads(metadata["values"]), path)
+
+
+def parameters(path: Path) -> int:
+    """How many parameters a checkpoint holds, by its head alone.  Raises CheckpointError if it has none."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            shapes = [file.get_slice(name).get_shape() for name in file.keys() if name.startswith("params/")]  # noqa: SIM118
+    except (OSError, SafetensorError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read as a checkpoint: {error}") from error
+    return sum(map(math.prod, shapes))
 
 
 def newest(folder: Path) -> tuple[Checkpoint, list[str]]:

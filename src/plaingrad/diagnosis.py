@@ -17,17 +17,16 @@ from plaingrad.data import Dataset
 from plaingrad.errors import (
     DataError,
     NonFiniteError,
-    RecipeError,
-    RunError,
     require_count,
     require_number,
     suggestion,
 )
+from plaingrad.findings import changes, diagnosed, recorded_evidence
 from plaingrad.insight.data_facts import data_facts
 from plaingrad.insight.doctor import Diagnosis, Evidence, Finding, Watch, from_histories
 from plaingrad.insight.doctor import diagnose as diagnose_evidence
-from plaingrad.insight.doctor.diagnosis import override
-from plaingrad.insight.doctor.notes import Note, from_line, gather
+from plaingrad.insight.doctor.evidence import Setup
+from plaingrad.insight.doctor.notes import Note, gather
 from plaingrad.insight.doctor.order import STEPS, Recorded
 from plaingrad.recipe import read_recipe
 from plaingrad.run_folder import RunFolder, Warn, silent
@@ -70,9 +69,7 @@ def diagnose(
             f"a run is a folder, or evidence, got {type(run).__name__}; give lists by name, such as losses=[...]"
         )
     folder = RunFolder.open(run)
-    made = diagnose_evidence(evidence_of(folder, data_path, warn), recipe=str(folder.recipe_file))
-    findings, hints = (tuple(_makeable(folder, own) for own in kind) for kind in (made.findings, made.hints))
-    return replace(made, findings=findings, hints=hints)
+    return diagnosed(folder, evidence_of(folder, data_path, warn))
 
 
 def _require_known(histories: Iterable[str]) -> None:
@@ -83,43 +80,19 @@ def _require_known(histories: Iterable[str]) -> None:
 
 
 def evidence_of(folder: RunFolder, data_path: str | None = None, warn: Warn = silent) -> Evidence:
-    """All that a run folder tells, and its data if it is still there.
+    """All that a run folder tells, and its data if it is still there; else what was noted of the data.
 
     Of a run that nobody watched, what was set, the order of its samples and the network before its first
     step are made again from its recipe and its data.
     """
-    history, recipe = folder.history(), folder.recipe()
-    try:
-        notes = [from_line(line) for line in history.seen]
-    except ValueError as error:
-        raise RunError(
-            f"{folder.history_file} is damaged: what was seen of the run cannot be read: {error}"
-        ) from None
-    data = _data(folder, recipe, data_path, warn)
-    if data is not None and not notes:
-        notes = _remade(recipe, data)
-    return gather(
-        notes,
-        losses=history.losses,
-        records=history.records,
-        classes=_classes(folder) if data is None else len(data.classes),
-        data=None if data is None else data_facts(data),
-        finished=history.result is not None,
-    )
-
-
-def _makeable(folder: RunFolder, finding: Finding) -> Finding:
-    """The finding, without its remedy where that is no change of this recipe, or one that it cannot take."""
-    try:
-        changed = read_recipe(folder.recipe_file, _changes(finding))
-    except RecipeError:
-        return replace(finding, remedy={})
-    return replace(finding, remedy={}) if changed.digest == folder.recipe().digest else finding
-
-
-def _changes(finding: Finding) -> tuple[str, ...]:
-    """The remedy as overrides."""
-    return tuple(override(name, value) for name, value in finding.remedy.items())
+    known, recipe = recorded_evidence(folder), folder.recipe()
+    data = _data(folder, recipe, data_path, silent if known.data and data_path is None else warn)
+    if data is None:
+        return known
+    if known.setup == Setup():
+        made = gather(_remade(recipe, data))
+        known = replace(known, setup=made.setup, order=made.order, probes=made.probes, looks=made.looks)
+    return replace(known, classes=len(data.classes), data=data_facts(data))
 
 
 def _data(folder: RunFolder, recipe: Recipe, data_path: str | None, warn: Warn) -> Dataset | None:
@@ -133,13 +106,6 @@ def _data(folder: RunFolder, recipe: Recipe, data_path: str | None, warn: Warn) 
         warn("the run's data is not looked at: it is not what the run was trained on (the digests differ)")
         return None
     return data
-
-
-def _classes(folder: RunFolder) -> int | None:
-    try:
-        return len(folder.newest_checkpoint().values["classes"])
-    except (RunError, KeyError, TypeError):
-        return None
 
 
 def _remade(recipe: Recipe, data: Dataset) -> list[Note]:
@@ -231,12 +197,12 @@ def try_change(
         return None
     folder = RunFolder.open(run)
     here = {} if data_path is None else {"data.path": data_path}
-    changes = _changes(finding)
-    own, changed = (read_recipe(folder.recipe_file, made, here) for made in ((), changes))
+    proposed = changes(finding)
+    own, changed = (read_recipe(folder.recipe_file, made, here) for made in ((), proposed))
     epochs = steps / _steps_per_epoch(own)
     before, measured = _short(own, epochs, seconds)
     after, _ = _short(changed, epochs if before.failure else before.epochs, 3 * seconds)
-    return Trial(finding, changes, before, after, measured)
+    return Trial(finding, proposed, before, after, measured)
 
 
 class _Stop(Callback):

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from plaingrad import metrics, ops
+from plaingrad import metrics, ops, predictions, report
 from plaingrad.data import Dataset, Normalization, Split, read_image
-from plaingrad.errors import DataError, NonFiniteError, RunError, ShapeError
+from plaingrad.errors import DataError, NonFiniteError, PlaingradError, RunError, ShapeError
 from plaingrad.network import NegativeLogLikelihood, Network, SoftmaxCrossEntropy
+from plaingrad.predictions import PARTS, Collector, Predictions
 from plaingrad.run_folder import RunFolder, Warn, silent
 from plaingrad.settings import DataSettings
 
@@ -47,25 +48,85 @@ def evaluate(
     there, damaged, or leaves nothing to measure on; and what `measure` raises.
     """
     folder = RunFolder.open(run)
-    settings = folder.recipe().data
-    network, normalization, classes = folder.load(warn)
-    data = (_moved(settings, data_path) if data_path else settings).build()
-    _check_fits(str(run), data, network.input_shape, classes)
-    if folder.facts().get("data_sha256") not in (None, data.sha256):
+    network, data = _with_data(folder, data_path, warn)
+    if not _same_data(folder, data):
         warn(
             f"the data is not what {run} was trained on (the digests differ), so what was trained on may be "
             "among the samples measured"
         )
     measured = {
-        part: measure(network, replace(split, normalization=normalization), classes, top_k=top_k, flip=flip)
-        for part, split in (("validation", data.validation), ("test", data.test))
-        if split
+        part: measure(network, data.splits[part], data.classes, top_k=top_k, flip=flip)
+        for part in PARTS
+        if data.splits[part]
     }
     if not measured:
         raise DataError(
             f"{data.name}: all samples are training samples; there is nothing to measure {run} on"
         )
     return measured
+
+
+def note_predictions(
+    run: str | Path, *, data_path: str | None = None, warn: Warn = silent
+) -> dict[str, Predictions]:
+    """What a run's best weights say of each sample, written into its folder, where the report finds it.
+
+    It is what training writes at its end, for a run that was made by an older version or has not ended.  The
+    test set is left alone unless the run was tested.  `data_path` and `warn` are as in `evaluate`.
+
+    Raises RunError for other data than the run was trained on, DataError if the data is not there, and OSError
+    if the folder takes no file.
+    """
+    folder = RunFolder.open(run)
+    network, data = _with_data(folder, data_path, warn)
+    if not _same_data(folder, data):
+        raise RunError(
+            f"{data.name} is not the data that {run} was trained on (the digests differ): bring that back, or say "
+            "where it lies"
+        )
+    tested = (folder.history().result or {}).get("test_accuracy") is not None
+    step = folder.newest_checkpoint().values["step"]
+    made: dict[str, Predictions] = {}
+    for part in PARTS if tested else PARTS[:1]:
+        split, collector = data.splits[part], Collector()
+        for start in range(0, len(split), BATCH):
+            X, y = split.batch(np.arange(start, min(start + BATCH, len(split))))
+            collector.add(_mean_scores(network, [X]), y)
+        if own := collector.predictions(part, split, data.classes, network.objective, step):
+            made[part] = own
+    predictions.save(folder.predictions_file, made)
+    return made
+
+
+def write_report(run: str | Path, *, data_path: str | None = None, warn: Warn = silent) -> Path:
+    """Write the page of a run anew and return its path.
+
+    What the network says of each sample is noted first where that is missing, damaged or older than the newest
+    checkpoint, or `data_path` says where the data lies.  Without the data the page lacks its samples, and `warn`
+    hears of it.  Raises what `report.write` raises; with `data_path` also what `note_predictions` raises.
+    """
+    folder = RunFolder.open(run)
+    if data_path is not None or _wants_predictions(folder):
+        try:
+            note_predictions(run, data_path=data_path, warn=warn)
+        except PlaingradError as error:
+            if data_path is not None:
+                raise
+            warn(f"the page shows no samples of the newest weights: {error}")
+    return report.write(run)
+
+
+def _wants_predictions(folder: RunFolder) -> bool:
+    """Whether there are weights that nobody has asked about each sample yet."""
+    try:
+        step = folder.newest_checkpoint().values["step"]
+    except (RunError, KeyError):
+        return False
+    try:
+        known = folder.predictions()
+    except RunError:
+        return True
+    return not known or any(own.step != step for own in known.values())
 
 
 def measure(
@@ -149,7 +210,7 @@ def predict(
     if not files:
         raise DataError("there is no image among the files: names that begin with ._ are not images")
     shape, full = network.input_shape, _full_intensity(str(run), network, normalization)
-    predictions: list[Prediction] = []
+    made: list[Prediction] = []
     for start in range(0, len(files), BATCH):
         batch = files[start : start + BATCH]
         pixels = np.stack([read_image(path, channels=shape[0], size=(shape[1], shape[2])) for path in batch])
@@ -158,8 +219,8 @@ def predict(
         scores = _mean_scores(network, [normalization.batch(view) for view in views])
         for path, row in zip(batch, _softmax(scores), strict=True):
             named = {name: float(p) for name, p in zip(classes, row, strict=True)}
-            predictions.append(Prediction(str(path), classes[int(row.argmax())], float(row.max()), named))
-    return predictions
+            made.append(Prediction(str(path), classes[int(row.argmax())], float(row.max()), named))
+    return made
 
 
 def _mean_scores(network: Network, views: Sequence[np.ndarray]) -> np.ndarray:
@@ -194,6 +255,20 @@ def _full_intensity(run: str, network: Network, normalization: Normalization) ->
             "train on uint8 images or on floats in [0, 1]"
         )
     return normalization.full
+
+
+def _with_data(folder: RunFolder, data_path: str | None, warn: Warn) -> tuple[Network, Dataset]:
+    """A run's best network, and data that fits it, normalised as in training."""
+    settings = folder.recipe().data
+    network, normalization, classes = folder.load(warn)
+    data = (_moved(settings, data_path) if data_path else settings).build()
+    _check_fits(str(folder.path), data, network.input_shape, classes)
+    splits = {part: replace(split, normalization=normalization) for part, split in data.splits.items()}
+    return network, replace(data, **splits)
+
+
+def _same_data(folder: RunFolder, data: Dataset) -> bool:
+    return folder.facts().get("data_sha256") in (None, data.sha256)
 
 
 def _moved(settings: DataSettings, path: str) -> DataSettings:

@@ -1,8 +1,9 @@
 """The history of a run: `history.jsonl`, one JSON object per line, only ever appended to.
 
 Lines: {"type": "step", "step", "loss"}, {"type": "epoch", ...EpochRecord}, {"type": "resume", "step"}
-where a later sitting went on from a checkpoint, {"type": "end", ...} with the result, and what a watch saw:
-lines of the types in SEEN, each with the number of steps that were done.
+where a later sitting went on from a checkpoint, {"type": "time", "step", "seconds": {part: s}} since the time
+line before, {"type": "end", ...} with the result, and what a watch saw: lines of the types in SEEN, each with
+the number of steps that were done.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,9 +19,10 @@ from typing import Any
 from plaingrad.callbacks import EpochRecord
 from plaingrad.errors import RunError
 
-SEEN = ("setup", "order", "probes", "look", "measured", "non_finite")
+SEEN = ("setup", "order", "probes", "look", "measured", "non_finite", "data")
 
 _MOST_STEPS = 10**9  # more than any history holds: such a number is damage
+_MOST_SECONDS = 1e10  # three hundred years
 
 
 @dataclass
@@ -27,12 +30,26 @@ class History:
     """What a run recorded: the loss of every step, every evaluation, and the result once there is one.
 
     seen: what a watch noted, as it stands in the lines, oldest first; `insight.doctor` makes sense of it.
+    laps: after how many steps, the seconds that each part of the work took since the lap before.
     """
 
     losses: list[float] = field(default_factory=list)
     records: list[EpochRecord] = field(default_factory=list)
     seen: list[dict[str, Any]] = field(default_factory=list)
+    laps: list[tuple[int, dict[str, float]]] = field(default_factory=list)
     result: dict[str, Any] | None = None
+
+    @property
+    def times(self) -> dict[str, float]:
+        """The seconds that each part of the work took in all: "batches", "update", "evaluation", ...
+
+        Empty for a run of a version that noted none.
+        """
+        total: dict[str, float] = {}
+        for _, lap in self.laps:
+            for part, seconds in lap.items():
+                total[part] = total.get(part, 0.0) + seconds
+        return total
 
     def up_to(self, step: int) -> History:
         """What was recorded up to `step`."""
@@ -40,6 +57,7 @@ class History:
             self.losses[:step],
             [r for r in self.records if r.step <= step],
             [line for line in self.seen if line["step"] <= step],
+            [lap for lap in self.laps if lap[0] <= step],
         )
 
 
@@ -71,48 +89,74 @@ class HistoryWriter:
         self._lines.clear()
 
 
-def read(path: Path) -> History:
+def read(path: Path, *, warn: Callable[[str], None] | None = None) -> History:
     """Read a history file; a last line cut short (a crash while writing) is left out.
 
-    Raises RunError for any other line that is not a record, and for a file that cannot be read.
+    Raises RunError for any other line that is not a record, and for a file that cannot be read.  With `warn`
+    such lines are passed over, and it hears of them in one sentence.
     """
-    history = History()
+    history, damaged = History(), []
     try:
         lines = path.read_bytes().splitlines() if path.exists() else []
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror}") from None
     for number, line in enumerate(lines, 1):
         try:
-            values = json.loads(line)
-            kind = values.pop("type")
-            if kind == "step":
-                history.losses[_step(values["step"], 1) - 1 :] = [_number(values["loss"])]
-            elif kind == "epoch":
-                history.records.append(_record(values))
-            elif kind == "resume":
-                history = history.up_to(_step(values["step"]))
-            elif kind in SEEN:
-                history.seen.append({"type": kind, **values, "step": _step(values["step"])})
-            elif kind == "end":
-                history.result = values
+            history = _with(history, _decode(line.decode("utf-8")))
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             if number == len(lines):
                 break
-            raise RunError(f"{path}: line {number} is not a record of a run") from error
+            if warn is None:
+                raise RunError(f"{path}: line {number} is not a record of a run") from error
+            damaged.append(number)
+    if damaged and warn is not None:
+        passed = "it is passed over" if len(damaged) == 1 else f"{len(damaged):,} such lines are passed over"
+        warn(f"{path}: line {damaged[0]:,} is not a record of a run; {passed}")
     return history
+
+
+def _with(history: History, values: dict[str, Any]) -> History:
+    """The history with one line more."""
+    kind = values.pop("type")
+    if kind == "step":
+        history.losses[_step(values["step"], 1) - 1 :] = [_number(values["loss"])]
+    elif kind == "epoch":
+        history.records.append(_record(values))
+    elif kind == "resume":
+        return history.up_to(_step(values["step"]))
+    elif kind in SEEN:
+        history.seen.append({"type": kind, **values, "step": _step(values["step"])})
+    elif kind == "time":
+        history.laps.append((_step(values["step"]), _lap(values["seconds"])))
+    elif kind == "end":
+        history.result = values
+    return history
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > 19:
+        raise ValueError(f"{digits[:20]}... is larger than any number of a run")
+    return int(digits)
+
+
+_decode = json.JSONDecoder(parse_int=_whole).decode
 
 
 def _record(values: dict[str, Any]) -> EpochRecord:
     val_accuracy = values["val_accuracy"]
     return EpochRecord(
-        epoch=_number(values["epoch"]),
+        epoch=_within(values["epoch"], _MOST_STEPS),
         step=_step(values["step"]),
         lr=_number(values["lr"]),
         loss=_number(values["loss"]),
-        train_accuracy=_number(values["train_accuracy"]),
-        val_accuracy=None if val_accuracy is None else _number(val_accuracy),
-        seconds=_number(values["seconds"]),
+        train_accuracy=_within(values["train_accuracy"], 1),
+        val_accuracy=None if val_accuracy is None else _within(val_accuracy, 1),
+        seconds=_within(values["seconds"], _MOST_SECONDS),
     )
+
+
+def _lap(value: dict[str, Any]) -> dict[str, float]:
+    return {part: _within(seconds, _MOST_SECONDS) for part, seconds in value.items()}
 
 
 def _step(value: Any, least: int = 0) -> int:
@@ -125,3 +169,11 @@ def _number(value: Any) -> float:
     if type(value) not in (int, float):
         raise TypeError(f"{value!r} is no number")
     return float(value)
+
+
+def _within(value: Any, most: float) -> float:
+    """A number from 0 to `most`, so neither NaN nor infinite."""
+    number = _number(value)
+    if not 0 <= number <= most:
+        raise ValueError(f"{value!r} is not from 0 to {most}")
+    return number

@@ -7,6 +7,10 @@ arrays that do not belong together, hold NaN, or are empty.
 
 from __future__ import annotations
 
+import math
+import statistics
+from collections.abc import Sequence
+
 import numpy as np
 
 from plaingrad.errors import DataError, RecipeError, ShapeError, require_count
@@ -85,8 +89,12 @@ def calibration_bins(probabilities: Array, y: Array, bins: int = BINS) -> Array:
             f"got a minimum of {probabilities.min():.4g} and sums from {sums.min():.4g} to {sums.max():.4g}: "
             "apply softmax to scores first"
         )
-    confidence = probabilities.max(axis=1).astype(np.float64)
-    right = probabilities.argmax(axis=1) == y
+    return confidence_bins(probabilities.max(axis=1), probabilities.argmax(axis=1) == y, bins)
+
+
+def confidence_bins(confidence: Array, right: Array, bins: int = BINS) -> Array:
+    """The same of what is known without probabilities: each sample's confidence (N,), and whether it is right."""
+    confidence = confidence.astype(np.float64)
     edges = np.arange(bins + 1) / bins
     # side="left" puts a confidence that is an edge into the bin below it: (lo, hi].  Rounding may exceed 1.
     bin_of = np.minimum(np.searchsorted(edges, confidence, side="left"), bins) - 1
@@ -100,6 +108,19 @@ def calibration_error(counted: Array) -> float:
     if not samples.sum():
         raise DataError("there are no samples whose calibration could be measured")
     return float(np.abs(right - confidence).sum() / samples.sum())
+
+
+def standard_error(accuracies: Sequence[float], samples: int = 0) -> float | None:
+    """Of the mean accuracy over several seeds: from their spread, and no less than so many `samples` leave open.
+
+    √(a(1−a)/samples) for a single seed; None where that is not known either.
+    """
+    if not accuracies or (len(accuracies) < 2 and not samples):
+        return None
+    mean = statistics.mean(accuracies)
+    spread = statistics.stdev(accuracies) if len(accuracies) > 1 else 0.0
+    variance = mean * (1 - mean) / samples if samples else 0.0
+    return max(spread, math.sqrt(variance)) / math.sqrt(len(accuracies))
 
 
 def _check_scores(what: str, scores: Array, y: Array) -> None:

@@ -22,6 +22,8 @@ class Recorder(Callback):
     `saved` is the newest checkpoint there is, None before the first.
     """
 
+    counted_as = "writing"
+
     def __init__(
         self, folder: RunFolder, arrays: dict[str, Any], values: dict[str, Any], every: float, warn: Warn
     ) -> None:
@@ -30,6 +32,7 @@ class Recorder(Callback):
         self.saved: Path | None = None
         self._last_save = -float("inf")
         self._failed: set[str] = set()
+        self._timed: dict[str, float] = {}
 
     def on_step(self, solver: Solver, loss: float) -> None:
         """Note the loss."""
@@ -38,16 +41,27 @@ class Recorder(Callback):
     def on_epoch(self, solver: Solver, record: EpochRecord) -> None:
         """Note the record; save if it is time."""
         self.writer.append("epoch", **record.to_dict())
-        self.flush()
+        self.flush(solver)
         if time.monotonic() - self._last_save >= self.every:
             self._save(solver, self.folder.checkpoints, "training goes on, and later saves try again")
+
+    def on_non_finite(self, solver: Solver, where: str | None, X: Any, y: Any) -> None:
+        """Write out what led there."""
+        self.flush(solver)
 
     def on_end(self, solver: Solver) -> None:
         """Save the end."""
         self.save_somewhere(solver)
 
-    def flush(self) -> None:
-        """Write the history out."""
+    def flush(self, solver: Solver) -> None:
+        """Write the history out, and where the time went since it was last written."""
+        now, before = dict(solver.stopwatch.seconds), self._timed
+        spent = {
+            part: round(now[part] - before.get(part, 0.0), 6) for part in now if now[part] != before.get(part)
+        }
+        if spent:
+            self.writer.append("time", step=solver.step, seconds=spent)
+            self._timed = now
         try:
             self.writer.flush()
         except OSError as error:
@@ -58,7 +72,7 @@ class Recorder(Callback):
 
         True if the run folder then holds this step.
         """
-        self.flush()
+        self.flush(solver)
         if infinite := solver.not_finite():
             self.warn(f"{infinite} is no longer finite: the weights after step {solver.step} are not saved")
             return False

@@ -1,4 +1,4 @@
-"""A run is a folder: the recipe, the history, the checkpoints, the report."""
+"""A run is a folder: the recipe, the history, the checkpoints, the predictions, the report."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from plaingrad import checkpoint, history
+from plaingrad import checkpoint, history, predictions
 from plaingrad.checkpoint import Checkpoint, write_whole
 from plaingrad.data import Normalization
 from plaingrad.errors import CheckpointError, RunError
 from plaingrad.history import History
 from plaingrad.network import Network
+from plaingrad.predictions import Predictions
 from plaingrad.recipe import check
 from plaingrad.settings import Recipe
 
@@ -35,6 +36,7 @@ class RunFolder:
         self.recipe_file = path / "recipe.toml"
         self.history_file = path / "history.jsonl"
         self.checkpoints = path / "checkpoints"
+        self.predictions_file = path / "predictions.safetensors"
         self.report_file = path / "report.html"
 
     @property
@@ -78,9 +80,19 @@ class RunFolder:
         """What recipe.toml tells beside the recipe: versions, machine, the data's digest."""
         return self._table().get("run", {})
 
-    def history(self) -> History:
-        """What the run recorded."""
-        return history.read(self.history_file)
+    def history(self, warn: Warn | None = None) -> History:
+        """What the run recorded.
+
+        Raises RunError for a line that is damaged; with `warn` it is passed over, and `warn` hears of it.
+        """
+        return history.read(self.history_file, warn=warn)
+
+    def predictions(self) -> dict[str, Predictions]:
+        """What the best network says of the validation and of the test set, by part; {} if nobody noted it.
+
+        Raises RunError if the file is damaged.
+        """
+        return predictions.read(self.predictions_file) if self.predictions_file.exists() else {}
 
     def newest_checkpoint(self, warn: Warn = silent) -> Checkpoint:
         """The newest whole checkpoint; `warn` hears of damaged ones.  Raises RunError if there is none."""

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from plaingrad.accumulation import loss_and_gradients, micro_batches
-from plaingrad.averaging import MovingAverage, copy_of, parts_of, put
+from plaingrad.accumulation import first_non_finite, loss_and_gradients
+from plaingrad.averaging import MovingAverage, copy_of, named, parted, parts_of, put
 from plaingrad.batches import Batches
 from plaingrad.callbacks import Callback, EpochRecord
 from plaingrad.data import Augmentation, Dataset, Split, as_dataset
@@ -24,6 +24,7 @@ from plaingrad.optim import SGD, Rule
 from plaingrad.optimizer import Optimizer, clip_by_global_norm
 from plaingrad.sampling import Sampler, sampler_of
 from plaingrad.schedules import Constant, Schedule
+from plaingrad.stopwatch import Stopwatch
 
 Array = np.ndarray
 
@@ -120,6 +121,7 @@ class Solver:
         self.average = None if ema is None else MovingAverage(model, ema)
         self.step = 0
         self.seconds = 0.0
+        self.stopwatch = Stopwatch()
         self.loss_history: list[float] = []
         self.records: list[EpochRecord] = []
         self.best_accuracy = -math.inf
@@ -154,19 +156,20 @@ class Solver:
 
         Raises NonFiniteError if the loss stops being a number, Interrupted if a signal came.
         """
-        self._tell("on_start")
-        batches = Batches(self.data.train, self.sampler, self.steps_per_epoch, self.augmentation)
-        # Overflow is not warned about but looked for: a loss that is not finite stops the run.
-        with np.errstate(all="ignore"), self.interruption, batches:
-            while self.step < self.total_steps and not self.stopped_early:
-                started = time.perf_counter()
-                self._take_step(*batches(self.step))
-                if self.evaluation_due():
-                    self._evaluate(time.perf_counter() - started)
-                else:
-                    self.seconds += time.perf_counter() - started
-                self.interruption.check(f"after step {self.step}")
-        self._tell("on_end")
+        with self.stopwatch:
+            self._tell("on_start")
+            batches = Batches(self.data.train, self.sampler, self.steps_per_epoch, self.augmentation)
+            # Overflow is not warned about but looked for: a loss that is not finite stops the run.
+            with np.errstate(all="ignore"), self.interruption, batches:
+                while self.step < self.total_steps and not self.stopped_early:
+                    started = time.perf_counter()
+                    self._take_step(batches)
+                    if self.evaluation_due():
+                        self._evaluate(started)
+                    else:
+                        self.seconds += time.perf_counter() - started
+                    self.interruption.check(f"after step {self.step}")
+            self._tell("on_end")
         self.restore_best()
         return self.records
 
@@ -192,6 +195,7 @@ class Solver:
             predicted, scores = self._predicted(X)
             correct += int((predicted == y).sum())
             if scores is not None:
+                self.stopwatch.lap("evaluation")
                 self._tell("on_scores", split, scores, y)
         return correct / len(indices)
 
@@ -206,8 +210,7 @@ class Solver:
         parts |= {f"best-{name}": values for name, values in self.best.items()}
         if self.average:
             parts |= {f"average-{name}": values for name, values in copy_of(self.average.parts).items()}
-        arrays = {f"{part}/{name}": array for part, own in parts.items() for name, array in own.items()}
-        return arrays, {
+        return named(parts), {
             "step": self.step,
             "updates": self.optimizer.t,
             "seconds": self.seconds,
@@ -223,10 +226,7 @@ class Solver:
         records: list[EpochRecord] | None = None,
     ) -> None:
         """Continue from what `state_dict` gave, with the histories up to that step."""
-        parts: dict[str, dict[str, Array]] = {}
-        for key, array in arrays.items():
-            part, _, name = key.partition("/")
-            parts.setdefault(part, {})[name] = array
+        parts = parted(arrays)
         kinds = ("", "best-", "average-") if self.average else ("", "best-")
         wanted = {f"{kind}{name}" for kind in kinds for name in self.best}
         if wanted != {part for part in parts if part.endswith(("params", "state"))}:
@@ -245,10 +245,13 @@ class Solver:
         self.best_accuracy = -math.inf if best is None else best
         self._evaluations_since_best = values["evaluations_since_best"]
 
-    def _take_step(self, X: Array, y: Array) -> None:
+    def _take_step(self, batches: Batches) -> None:
+        X, y = batches(self.step)
+        self.stopwatch.lap("batches")
         loss, grads = loss_and_gradients(self.model, X, y, step=self.step, count=self.accumulate)
         if not math.isfinite(loss):
             self._complain_of(loss, X, y)
+        self.stopwatch.lap("forward and backward")
         if self.clip_norm is not None:
             grads = clip_by_global_norm(grads, self.clip_norm)
         self.optimizer.step(self.model.params, grads, self.learning_rate)
@@ -256,16 +259,18 @@ class Solver:
         if self.average:
             self.average.update(self.step)
         self.loss_history.append(loss)
+        self.stopwatch.lap("update")
         self._tell("on_step", loss)
 
-    def _evaluate(self, seconds: float) -> None:
-        started = time.perf_counter()
-        infinite = self.not_finite()
+    def _evaluate(self, started: float) -> None:
+        """Measure, keep the best, and note a record; `started` is when the step before began."""
+        lr, infinite = self.learning_rate_at(self.step - 1), self.not_finite()
         if infinite:
+            self.stopwatch.lap("evaluation")
             self._tell("on_non_finite", infinite, None, None)
             self.on_non_finite(
                 f"{infinite} is not finite after step {self.step} (epoch {self.epoch:.2f}); try a smaller "
-                f"learning rate (now {self.learning_rate_at(self.step - 1):.3g})"
+                f"learning rate (now {lr:.3g})"
             )
         with self.average.in_model() if self.average else nullcontext():
             train = self.accuracy(self.data.train, self.training_subset())
@@ -276,18 +281,11 @@ class Solver:
         if better:
             self.best_accuracy = train if val is None else val
         self._evaluations_since_best = 0 if better else self._evaluations_since_best + 1
-        since = self.loss_history[self.records[-1].step if self.records else 0 :]
-        self.seconds += seconds + time.perf_counter() - started
-        record = EpochRecord(
-            self.epoch,
-            self.step,
-            self.learning_rate_at(self.step - 1),
-            float(np.mean(since)),
-            train,
-            val,
-            round(self.seconds, 4),
-        )
+        loss = float(np.mean(self.loss_history[self.records[-1].step if self.records else 0 :]))
+        self.seconds += time.perf_counter() - started
+        record = EpochRecord(self.epoch, self.step, lr, loss, train, val, round(self.seconds, 4))
         self.records.append(record)
+        self.stopwatch.lap("evaluation")
         self._tell("on_epoch", record)
 
     def training_subset(self) -> Array:
@@ -310,18 +308,12 @@ class Solver:
 
     def _complain_of(self, loss: float, X: Array, y: Array) -> None:
         """Find the first layer whose output is not finite, tell the callbacks, and stop."""
-        find = getattr(self.model, "first_non_finite", None)
-        layer, where = None, "look at the scores"
-        if find:
-            parts = micro_batches(self.model, X, y, step=self.step, count=self.accumulate)
-            layer = next((found for part, _, _ in parts if (found := find(part))), None)
-            where = "the scores are finite, the loss is not"
-            if layer:
-                where = f"the first layer whose output is not finite is {layer}"
+        layer, where = first_non_finite(self.model, X, y, step=self.step, count=self.accumulate)
         diagnose = getattr(getattr(self.model, "objective", None), "diagnose", None)
         advice = (diagnose and diagnose(self.loss_history)) or (
             f"try a smaller learning rate (now {self.learning_rate:.3g})"
         )
+        self.stopwatch.lap("forward and backward")
         self._tell("on_non_finite", layer, X, y)
         self.on_non_finite(
             f"the loss is {loss} at step {self.step} (epoch {self.epoch:.2f}): {where}; {advice}"
@@ -330,3 +322,4 @@ class Solver:
     def _tell(self, event: str, *args: Any) -> None:
         for callback in self.callbacks:
             getattr(callback, event)(self, *args)
+            self.stopwatch.lap(callback.counted_as)

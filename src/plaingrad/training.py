@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from plaingrad import machine, report
+from plaingrad import machine, predictions, report
 from plaingrad.callbacks import Callback
 from plaingrad.checkpoint import Checkpoint
-from plaingrad.data import Dataset
+from plaingrad.data import Dataset, Split
 from plaingrad.errors import Interrupted, NonFiniteError, RunError
 from plaingrad.insight.doctor import Doctor, Watch
 from plaingrad.insight.doctor.notes import Note, from_line, to_line
+from plaingrad.predictions import PARTS, Collector
 from plaingrad.recorder import Recorder
+from plaingrad.report.notebook import Run
 from plaingrad.run_folder import RunFolder, Warn, silent
 from plaingrad.settings import Recipe
 from plaingrad.solver import Solver
@@ -53,6 +56,10 @@ class Result:
         """As plain values."""
         return asdict(self)
 
+    def _repr_html_(self) -> str:
+        """The run, as a notebook shows it."""
+        return Run(RunFolder(Path(self.run)))._repr_html_()
+
 
 def train(
     recipe: Recipe,
@@ -79,7 +86,7 @@ def train(
     folder = RunFolder.new(out, recipe.name)
     recorder = _record(solver, recipe, folder, warn)
     if watch:
-        _watch(solver, recorder, tell)
+        _watch(solver, recorder, tell, test)
     facts = {**machine.facts(), "data_sha256": data.sha256}
     folder.write_recipe(recipe.model_copy(update={"data": recipe.data.absolute()}).to_toml(run=facts))
     return _finish(solver, recorder, test)
@@ -113,7 +120,7 @@ def resume(
     recorder = _record(solver, recipe, folder, warn)
     seen = _continue(solver, recorder, saved)
     if watch:
-        _watch(solver, recorder, tell).notes += seen
+        _watch(solver, recorder, tell, test).notes += seen
     return _finish(solver, recorder, test)
 
 
@@ -160,14 +167,17 @@ def _record(solver: Solver, recipe: Recipe, folder: RunFolder, warn: Warn) -> Re
     return recorder
 
 
-def _watch(solver: Solver, recorder: Recorder, tell: Tell | None) -> Watch:
-    """The solver's first callback from now on: what it notes of an evaluation is written with that."""
+def _watch(solver: Solver, recorder: Recorder, tell: Tell | None, data: bool) -> Watch:
+    """The solver's first callback from now on: what it notes of an evaluation is written with that.
+
+    data: whether it notes facts of the data, for a report.
+    """
 
     def write(note: Note) -> None:
         kind, values = to_line(note)
         recorder.writer.append(kind, **values)
 
-    watch = Watch(write=write) if tell is None else Doctor(tell, write=write)
+    watch = Watch(write=write, data=data) if tell is None else Doctor(tell, write=write, data=data)
     solver.callbacks.insert(0, watch)
     return watch
 
@@ -212,20 +222,25 @@ def _finish(solver: Solver, recorder: Recorder, test: bool) -> Result:
                 if recorder.saved
                 else "no checkpoint was due before"
             )
+            if test:  # what the report says of such a run is wanted most; but it is the error that counts
+                with suppress(Exception):
+                    if _write_report(recorder):
+                        last += f", and {recorder.folder.report_file} shows what happened"
             raise NonFiniteError(f"{error}; {last}") from None
         finally:
-            recorder.flush()
+            recorder.flush(solver)
         return _conclude(solver, recorder, test)
 
 
 def _conclude(solver: Solver, recorder: Recorder, test: bool) -> Result:
     folder, data = recorder.folder, solver.data
-    with np.errstate(all="ignore"):
-        test_accuracy = solver.accuracy(data.test) if test and data.test else None
+    parts = [part for part in PARTS if test and len(data.splits[part])]
+    collectors = {part: Collector() for part in parts}
+    accuracy = {part: _accuracy(solver, data.splits[part], collectors[part]) for part in parts}
     result = Result(
         run=str(folder.path),
         best_val_accuracy=solver.best_accuracy if data.validation else None,
-        test_accuracy=test_accuracy,
+        test_accuracy=accuracy.get("test"),
         seconds=round(solver.seconds, 3),
         peak_memory_mb=machine.peak_memory_mb(),
         epochs=solver.epoch,
@@ -234,13 +249,46 @@ def _conclude(solver: Solver, recorder: Recorder, test: bool) -> Result:
         checkpoint=str(recorder.saved) if recorder.saved else None,
         report=str(folder.report_file) if test else None,
     )
+    recorder.flush(solver)  # so that the end is the last line
     recorder.writer.append("end", **result.to_dict())
-    recorder.flush()
+    recorder.flush(solver)
     if not test:
         return result
+    _write_predictions(solver, recorder, collectors)
+    return result if _write_report(recorder) else replace(result, report=None)
+
+
+def _accuracy(solver: Solver, split: Split, collector: Collector) -> float:
+    """The accuracy of the best weights on a split; the collector hears the scores that make it up."""
+    solver.callbacks.append(collector)
+    with np.errstate(all="ignore"), solver.stopwatch:
+        accuracy = solver.accuracy(split)
+    solver.callbacks.remove(collector)
+    return accuracy
+
+
+def _write_predictions(solver: Solver, recorder: Recorder, collectors: dict[str, Collector]) -> None:
+    file, data, objective = (
+        recorder.folder.predictions_file,
+        solver.data,
+        getattr(solver.model, "objective", None),
+    )
+    said = {
+        part: own
+        for part, collector in collectors.items()
+        if (own := collector.predictions(part, data.splits[part], data.classes, objective, solver.step))
+    }
     try:
-        report.write(folder.path)
+        predictions.save(file, said)
     except OSError as error:
-        recorder.warn(f"could not write {folder.report_file}: {error.strerror}")
-        return replace(result, report=None)
-    return result
+        recorder.warn(f"could not write {file}: {error.strerror or error}; the report shows no samples")
+
+
+def _write_report(recorder: Recorder) -> bool:
+    file = recorder.folder.report_file
+    try:
+        report.write(recorder.folder.path)
+    except OSError as error:
+        recorder.warn(f"could not write {file}: {error.strerror or error}")
+        return False
+    return True

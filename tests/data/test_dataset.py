@@ -185,6 +185,28 @@ def test_what_cannot_be_normalized_is_named():
         dataset(IMAGES - 5.0, test=Split(IMAGES - 5.0, LABELS)).normalized("unit")
 
 
+def test_names_of_files_stay_with_their_samples():
+    names = tuple(f"{index}.png" for index in range(10))
+    split = Split(IMAGES, LABELS, files=names)
+    assert split.first(3).files == names[:3]
+    assert split.first(None).files == names
+    train, validation = hold_out(split, 2, train=5, name="x")
+    assert (train.files, validation.files) == (names[:5], names[5:7])
+    data = dataset(train=split)
+    assert data.normalized("unit").train.files == names
+    assert data.subset(train=4).train.files == names[:4]
+    assert data.subset(train=4).test.files is None
+    assert data.doubled().train.files == names + names
+    assert dataset().doubled().train.files is None
+    assert data.sha256 == dataset().sha256, "a digest is of images and labels, whatever they are called"
+
+
+@pytest.mark.parametrize("count", [0, 9, 11])
+def test_a_name_for_each_sample(count):
+    with pytest.raises(DataError, match=f"{count} file names but 10 labels"):
+        Split(IMAGES, LABELS, files=("a",) * count)
+
+
 def test_doubled_is_followed_by_mirrored_copies():
     data = dataset().normalized("mean-image")
     doubled = data.doubled()

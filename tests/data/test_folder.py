@@ -46,6 +46,13 @@ def test_split_by_seed(zoo):
     assert values(load_data("images", zoo, validation=0.2, test=3, seed=1).train) != values(data.train)
 
 
+def test_each_sample_knows_its_file(zoo):
+    for split in load_data(zoo, validation=0.2, test=3, train=9).splits.values():
+        assert len(split.files) == len(split)
+        for name, value in zip(split.files, values(split), strict=True):
+            assert name == (f"cat/{value:02}.png" if value < 100 else f"dog/{value - 100:02}.PNG")
+
+
 def test_the_first_images_to_train_on_are_of_all_classes(zoo):
     assert set(load_data(zoo, train=6).train.labels) == {0, 1}
 
@@ -58,6 +65,9 @@ def test_ready_made_parts(tmp_path, validation_name):
             save(tmp_path / part / "b" / f"{index}.png", 50 + index)
     data = load_data(tmp_path)
     assert [len(split) for split in data.splits.values()] == [8, 4, 6]
+    for folder, split in zip(("train", validation_name, "test"), data.splits.values(), strict=True):
+        for name, value in zip(split.files, values(split), strict=True):
+            assert name == f"{folder}/{'ab'[value // 50]}/{value % 50}.png"
     assert values(data.test) == [0, 1, 2, 50, 51, 52]
     assert len(load_data(tmp_path, train=3, test=2).test) == 2
 

@@ -10,6 +10,8 @@ import pytest
 from doctor import models
 from doctor.test_watch import network, watched
 from plaingrad.callbacks import EpochRecord
+from plaingrad.data import as_dataset
+from plaingrad.insight.data_facts import data_facts
 from plaingrad.insight.doctor import Look, NonFinite, Order, Probes, Setup
 from plaingrad.insight.doctor.notes import Measured, Note, from_line, gather, to_line
 
@@ -24,7 +26,8 @@ def line(note):
 def test_every_note_of_a_run_comes_back_equal(model):
     watch = watched(model)
     assert {type(note.what) for note in watch.notes} == {Setup, Order, Probes, Look, Measured}
-    for note in [*watch.notes, Note(3, NonFinite(3, "affine1", (1, 2)))]:
+    facts = data_facts(as_dataset(models.points()))
+    for note in [*watch.notes, Note(3, NonFinite(3, "affine1", (1, 2))), Note(9, facts)]:
         assert from_line(line(note)) == note
 
 
@@ -81,6 +84,13 @@ def test_gathering_takes_the_last_word_on_each_step():
     assert evidence.evaluations[0].train_loss == 2.5
     assert evidence.evaluations[0].train_accuracy == 0.5
     assert evidence.non_finite.where == "W1"
+
+
+def test_newer_facts_of_the_data_replace_those_noted():
+    noted, newer = (data_facts(as_dataset(models.points(count))) for count in (80, 120))
+    assert gather([Note(9, noted)]).data == noted
+    assert gather([Note(9, noted)], data=newer).data == newer
+    assert gather([]).data is None
 
 
 def test_probes_that_were_asked_again_hold_all_answers():

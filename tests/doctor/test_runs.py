@@ -15,7 +15,7 @@ import pytest
 
 import plaingrad as pg
 from doctor.models import finding
-from plaingrad import checkpoint, diagnosis, training
+from plaingrad import checkpoint, diagnosis, findings, training
 from plaingrad.errors import Interrupted, NonFiniteError, RecipeError, RunError
 from plaingrad.insight.doctor import Watch, rules
 from plaingrad.recipe import read_recipe
@@ -86,7 +86,7 @@ def drop(folder, *kinds):
     (folder / "history.jsonl").write_text("".join(json.dumps(line) + "\n" for line in kept))
 
 
-SEEN = ("setup", "order", "probes", "look", "measured", "non_finite")
+SEEN = ("setup", "order", "probes", "look", "measured", "non_finite", "data")
 
 
 def test_what_is_read_back_is_what_the_watch_gathered(finished):
@@ -98,7 +98,7 @@ def test_without_a_watch_the_run_is_the_same_and_the_folder_says_less(finished, 
     training.train(small(), tmp_path / "run", watch=False)
     for name, array in weights(tmp_path / "run").items():
         np.testing.assert_array_equal(array, weights(finished[0])[name], err_msg=name)
-    assert {line["type"] for line in lines(tmp_path / "run")} == {"step", "epoch", "end"}
+    assert {line["type"] for line in lines(tmp_path / "run")} == {"step", "epoch", "time", "end"}
 
 
 def test_a_resumed_run_is_recorded_like_one_that_was_not_interrupted(finished, tmp_path):
@@ -149,7 +149,45 @@ def test_a_folder_without_a_watch_and_without_its_data(run):
     assert "the data was not at hand" in [own.why for own in pg.diagnose(run).unjudged]
 
 
+def test_the_doctor_needs_the_folder_alone(run):
+    """The data is gone; its facts were noted when training ended, so nothing is missing."""
+    before, diagnosed_before = evidence(run), pg.diagnose(run)
+    folder = RunFolder.open(run)
+    assert findings.recorded_evidence(folder) == before
+    assert findings.recorded_evidence(folder, folder.history()) == before
+    shutil.rmtree(run / "checkpoints")  # not even for the number of classes
+    text = (run / "recipe.toml").read_text()
+    gone = f'name = "npz"\npath = "{run}/no.npz"\ntrain'
+    (run / "recipe.toml").write_text(text.replace('name = "digits"\ntrain', gone))
+    heard = []
+    assert evidence(run, warn=heard.append) == before
+    assert str(pg.diagnose(run, warn=heard.append)) == str(diagnosed_before)
+    assert not heard, "what is known need not be looked for"
+    evidence(run, data_path=str(run / "elsewhere.npz"), warn=heard.append)
+    assert "elsewhere.npz" in heard[0], "who says where the data lies hears that it does not"
+
+
+def test_facts_of_the_data_are_noted_once_where_a_report_is_written(finished, tmp_path):
+    noted = [line for line in lines(finished[0]) if line["type"] == "data"]
+    assert len(noted) == 1
+    assert noted[0]["step"] == 16
+    training.resume(shutil.copytree(finished[0], tmp_path / "again"))
+    assert sum(line["type"] == "data" for line in lines(tmp_path / "again")) == 1
+    training.train(small(), tmp_path / "trial", test=False)
+    assert not [line for line in lines(tmp_path / "trial") if line["type"] == "data"]
+
+
+def test_a_run_of_a_version_that_noted_no_data(run):
+    before = evidence(run)
+    drop(run, "data", "time")
+    assert findings.recorded_evidence(RunFolder.open(run)) == dataclasses.replace(before, data=None)
+    assert evidence(run) == before, "the data is still there, and looked at"
+    made = findings.diagnosed(RunFolder.open(run), findings.recorded_evidence(RunFolder.open(run)))
+    assert "the data was not at hand" in [own.why for own in made.unjudged]
+
+
 def test_data_that_was_changed_is_not_looked_at(run):
+    drop(run, "data")
     text = (run / "recipe.toml").read_text()
     digest = small().data.build().sha256
     assert digest in text
@@ -172,6 +210,8 @@ def test_data_that_was_changed_is_not_looked_at(run):
         '{"type": "measured", "step": 4, "predicted": 4}',
         '{"type": "measured", "step": 4, "predicted": [0.5]}',
         '{"type": "non_finite", "step": 4}',
+        '{"type": "data", "step": 4}',
+        '{"type": "data", "step": 4, "name": 3}',
     ],
 )
 def test_a_line_that_no_watch_wrote(run, line):
@@ -191,6 +231,7 @@ def test_a_run_that_ended_in_a_value_that_is_not_finite(tmp_path):
         training.train(small("optimizer.lr=1e30", "optimizer.name=sgd"), tmp_path / "run")
     read = evidence(tmp_path / "run")
     assert read.non_finite is not None
+    assert read.data is not None, "noted, for the report is read then"
     assert read.non_finite.step == len(read.losses)
     assert read.finished is False
     assert not pg.diagnose(tmp_path / "run").ok

@@ -11,8 +11,11 @@ import pytest
 import plaingrad as pg
 from doctor import models
 from plaingrad.course.classifiers.fc_net import FullyConnectedNet
+from plaingrad.data import as_dataset
 from plaingrad.errors import NonFiniteError, RecipeError
+from plaingrad.insight.data_facts import data_facts
 from plaingrad.insight.doctor import NonFinite, Probes, Watch
+from plaingrad.insight.facts import DataFacts
 from plaingrad.network import NegativeLogLikelihood
 
 
@@ -420,3 +423,23 @@ def test_notes_that_cannot_be_written_do_not_end_training():
     models.solver(models.Student(), watch).train()
     assert watch.problem == "OSError: no room"
     assert len(watch.evidence().looks) > 3
+
+
+def test_facts_of_the_data_are_noted_at_the_end_if_wanted():
+    for data in (False, True):
+        watch = Watch(data=data)
+        models.solver(network(), watch).train()
+        noted = [note for note in watch.notes if isinstance(note.what, DataFacts)]
+        assert [note.step for note in noted] == [36] * data
+        assert watch.evidence_so_far().data == (noted[0].what if data else None)
+        assert watch.evidence().data == data_facts(as_dataset(models.points()))
+
+
+def test_a_data_set_that_cannot_be_looked_at_ends_no_training(monkeypatch):
+    def fail(data):
+        raise MemoryError("too large")
+
+    monkeypatch.setattr("plaingrad.insight.doctor.watch.data_facts", fail)
+    watch = Watch(data=True)
+    models.solver(network(), watch).train()
+    assert watch.problem == "MemoryError: too large"

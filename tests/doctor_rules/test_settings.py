@@ -184,6 +184,7 @@ def test_less_than_one_pass_is_too_early_if_the_loss_falls():
     falling = bare(losses=losses(lambda p: 2.3 - 0.5 * p), setup=settings)
     assert course.stopped_too_early(falling)
     assert not course.stopped_too_early(bare(losses=losses(lambda p: 2.3), setup=settings))
+    assert not course.stopped_too_early(bare(losses=losses(lambda p: 0.0), setup=settings))
 
 
 def overfitted(**changes):

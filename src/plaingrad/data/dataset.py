@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from plaingrad.data.checks import check_alike, check_form, check_values
 from plaingrad.data.normalization import Normalization
 from plaingrad.errors import DataError
 
 _ARRAYS = ("X_train", "y_train", "X_val", "y_val", "X_test", "y_test")
-_LARGEST = float(np.finfo(np.float32).max)  # training computes in float32
 _ALWAYS_FINE = 1000  # so many classes, however few samples there are
-_SURELY_NO_UNIT = 100  # a pixel above this is not on a scale from 0 to 1
 
 
 # eq=False: arrays do not compare to one truth value.  Dataset.sha256 compares contents.
@@ -25,20 +24,32 @@ class Split:
     """Images (N, C, H, W), uint8 or float, or feature rows (N, D); labels (N,), int64 from every loader.
 
     With a `normalization`, batches are normalised as they are made; the images stay as they are.
+    files: where each sample was read from, relative to the data folder, with "/" in between; None where samples
+    have no files of their own.  Raises DataError for another number of names.
     """
 
     images: np.ndarray
     labels: np.ndarray
     normalization: Normalization | None = None
+    files: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.files is not None and len(self.files) != len(self.labels):
+            raise DataError(
+                f"{len(self.files)} file names but {len(self.labels)} labels; give one per sample"
+            )
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def first(self, count: int | None) -> Split:
         """The first `count` samples, as a view; all of them for None."""
-        return (
-            self if count is None else replace(self, images=self.images[:count], labels=self.labels[:count])
-        )
+        return self.part(slice(count))
+
+    def part(self, which: slice) -> Split:
+        """A stretch of the samples, as a view."""
+        files = self.files and self.files[which]
+        return replace(self, images=self.images[which], labels=self.labels[which], files=files)
 
     def batch(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The samples at `indices` and their labels; float32, or as stored without a normalisation."""
@@ -69,7 +80,7 @@ class Dataset:
         for part, split in self.splits.items():
             check_form(f"{self.name}: {part}", split)
             check_values(f"{self.name}: {part}", split, len(self.classes))
-            _check_alike(f"{self.name}: {part}", split.images, self.train.images)
+            check_alike(f"{self.name}: {part}", split.images, self.train.images)
         if not len(self.train):
             raise DataError(f"{self.name}: the training set is empty; give it at least one image")
 
@@ -130,7 +141,8 @@ class Dataset:
                 f"{self.input_shape}; train without doubling"
             )
         both = np.concatenate([images, images[..., ::-1]])
-        return replace(self, train=replace(self.train, images=both, labels=np.tile(labels, 2)))
+        files = self.train.files and 2 * self.train.files
+        return replace(self, train=replace(self.train, images=both, labels=np.tile(labels, 2), files=files))
 
 
 def as_dataset(data: Dataset | Mapping[str, Any]) -> Dataset:
@@ -201,90 +213,7 @@ def hold_out(split: Split, validation: int, *, train: int | None = None, name: s
             f"{name}: {wanted} asked for, but there are {len(split)} to share out; "
             "ask for fewer, and leave at least one to train on"
         )
-    rest = Split(split.images[count:], split.labels[count:])
-    return split.first(count), rest.first(validation)
-
-
-def check_form(where: str, split: Split) -> None:
-    """Raise DataError, beginning with `where`, unless images and labels are arrays that belong together."""
-    images, labels = split.images, split.labels
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise DataError(
-            f"{where}: labels must be integers of shape (N,), got {labels.dtype} of shape {labels.shape}; "
-            "number the classes 0, 1, 2, ..."
-        )
-    if images.dtype.kind not in "iuf":
-        raise DataError(f"{where}: images must be numbers, got {images.dtype}; store them as uint8 or float")
-    if images.ndim < 2:
-        raise DataError(
-            f"{where}: images must be (N, C, H, W) or rows (N, D), got shape {images.shape}; reshape them"
-        )
-    if len(images) != len(labels):
-        raise DataError(f"{where}: {len(images)} images but {len(labels)} labels; give one label per image")
-
-
-def check_values(where: str, split: Split, classes: int) -> None:
-    """Raise DataError, beginning with `where`, for a label out of range or a float that cannot be used."""
-    images, labels = split.images, split.labels
-    if len(labels) and not (labels.min() >= 0 and labels.max() < classes):
-        worst = int(np.flatnonzero((labels < 0) | (labels >= classes))[0])
-        raise DataError(
-            f"{where}: label {labels[worst]} at index {worst} is out of range; "
-            f"there are {classes} classes, so labels run from 0 to {classes - 1}: correct it, or give the "
-            "names of all classes"
-        )
-    if images.dtype.kind != "f":
-        return
-    low, high = _range(images)
-    if not (low >= -_LARGEST and high <= _LARGEST):  # so put that NaN fails too
-        inner = tuple(range(1, images.ndim))
-        finite = np.isfinite(images).all(axis=inner)
-        bad = ~finite if not finite.all() else (np.abs(images) > _LARGEST).any(axis=inner)
-        what = (
-            "NaN or infinity" if not finite.all() else f"values beyond the range of float32 ({_LARGEST:.1e})"
-        )
-        raise DataError(
-            f"{where}: image {int(np.flatnonzero(bad)[0])} holds {what}; "
-            f"{int(bad.sum())} such images in all: remove, repair or scale them"
-        )
-
-
-def _check_alike(where: str, images: np.ndarray, train: np.ndarray) -> None:
-    """Raise DataError unless a value of `images` can mean what it means in the training images."""
-    if images.shape[1:] != train.shape[1:]:
-        raise DataError(
-            f"{where}: images of shape {images.shape[1:]}, but the training images are {train.shape[1:]}; "
-            "give all splits one shape"
-        )
-    if not images.size or not train.size or images is train:
-        return
-    types = images.dtype.newbyteorder("="), train.dtype.newbyteorder("=")
-    if types[0] != types[1] and {dtype.kind for dtype in types} != {"f"}:
-        raise DataError(
-            f"{where}: images are {types[0]}, but the training images are {types[1]}; "
-            "give all splits one type and one scale"
-        )
-    # Features may well lie far from those in the training set; pixels all follow one scale.
-    if images.dtype.kind != "f" or images.ndim != 4:
-        return
-    low, high = _range(images)
-    # Most often this is the end: the training images, many more, need not be looked through.
-    if low >= 0 and (0 < high <= 1 or high > _SURELY_NO_UNIT):
-        train_low, train_high = _range(train)
-        smaller, larger = sorted((high, train_high))
-        if train_low >= 0 and 0 < smaller <= 1 and larger > _SURELY_NO_UNIT:
-            raise DataError(
-                f"{where}: images reach {high:g}, but the training images {train_high:g}; "
-                "give all splits one scale, such as 0 to 1"
-            )
-
-
-def _range(images: np.ndarray) -> tuple[float, float]:
-    """The smallest and the largest value; NaN if there is one among them."""
-    if not images.size:
-        return 0.0, 0.0
-    with np.errstate(all="ignore"):
-        return float(images.min()), float(images.max())
+    return split.first(count), split.part(slice(count, count + validation))
 
 
 def _as_array(key: str, value: Any) -> np.ndarray:

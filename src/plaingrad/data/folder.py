@@ -33,7 +33,8 @@ def read_folder(
     names.  Without a "train" folder all images are split, with one the missing parts are taken from it:
     stratified, by `seed`, `validation` and `test` being counts, or fractions if they are floats.  Images
     are uint8 (N, 3, H, W), or (N, 1, H, W) if all are grey, and all of one size, or resized to `size`
-    (H, W).  Hidden files and files that no image suffix marks are skipped.
+    (H, W).  Each split's `files` say where its images lie under `folder`.  Hidden files and files that no
+    image suffix marks are skipped.
 
     Raises DataError naming the folder that holds no images or an unknown class, the image that cannot be
     read, or the one whose size differs from the others', and if the images would not fit into memory.
@@ -64,7 +65,8 @@ def read_folder(
         images = np.empty((len(chosen), channels, height, width), dtype=np.uint8)
         for image, path in zip(images, chosen, strict=True):
             image[:] = read_image(path, channels=channels, size=size)
-        splits[part] = Split(images, chosen_labels)
+        names = tuple(path.relative_to(folder).as_posix() for path in chosen)
+        splits[part] = Split(images, chosen_labels, files=names)
     return Dataset(folder.name, classes, **splits)
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from plaingrad.data.dataset import Dataset, Split, check_form, check_values, named_classes, numbered_classes
+from plaingrad.data.checks import check_form, check_values
+from plaingrad.data.dataset import Dataset, Split, named_classes, numbered_classes
 from plaingrad.data.splits import stratified_split
 from plaingrad.errors import DataError
 

@@ -32,9 +32,10 @@ class Doctor(Watch):
         sure: float = SURE,
         share: float = SHARE,
         write: Callable[[Note], None] | None = None,
+        data: bool = False,
         examine: Examine | None = None,
     ) -> None:
-        super().__init__(share=share, write=write)
+        super().__init__(share=share, write=write, data=data)
         self.tell, self.sure, self.examine = tell, sure, examine
         self.told: set[str] = set()
 

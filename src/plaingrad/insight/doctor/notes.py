@@ -38,7 +38,7 @@ class Note:
     """Something seen when `step` updates were done."""
 
     step: int
-    what: Setup | Order | Probes | Look | Measured | NonFinite
+    what: Setup | Order | Probes | Look | Measured | NonFinite | DataFacts
 
 
 KINDS: dict[str, type] = {
@@ -48,6 +48,7 @@ KINDS: dict[str, type] = {
     "look": Look,
     "measured": Measured,
     "non_finite": NonFinite,
+    "data": DataFacts,
 }
 _KIND = {kind: name for name, kind in KINDS.items()}
 
@@ -73,8 +74,11 @@ def gather(
     data: DataFacts | None = None,
     finished: bool | None = None,
 ) -> Evidence:
-    """Evidence of all that was written down of a run.  What was noted of a step twice counts as last noted."""
-    setup, order, probes, non_finite = Setup(), None, None, None
+    """Evidence of all that was written down of a run.  What was noted of a step twice counts as last noted.
+
+    data: facts of the data that are newer than those noted, if there are any.
+    """
+    setup, order, probes, non_finite, noted = Setup(), None, None, None, None
     looks: dict[int, Look] = {}
     measured: dict[int, Measured] = {}
     for note in notes:
@@ -93,12 +97,14 @@ def gather(
                 measured[note.step] = what
             case NonFinite() as what:
                 non_finite = non_finite or what
+            case DataFacts() as what:
+                noted = what
     return Evidence(
         losses=tuple(map(float, losses)),
         evaluations=tuple(_evaluation(record, measured.get(record.step)) for record in records),
         classes=classes,
         setup=setup,
-        data=data,
+        data=data or noted,
         order=order,
         probes=probes,
         looks=tuple(look for _, look in sorted(looks.items())),

@@ -55,11 +55,16 @@ class Watch(Callback):
         later; but not those at steps 0 and 1 and at the end, nor those up to step 50 if a look takes less than
         10 ms.  With `math.inf` every look is taken when it is due.
     write: is given each Note as it is made; the recorder of a run writes them down.
+    data: whether to note facts of the data, too, when training ends, so that the notes tell of it without it.
     """
 
-    def __init__(self, *, share: float = SHARE, write: Callable[[Note], None] | None = None) -> None:
+    counted_as = "watching"
+
+    def __init__(
+        self, *, share: float = SHARE, write: Callable[[Note], None] | None = None, data: bool = False
+    ) -> None:
         require_number("share", share, lambda part: part >= 0, "0 or more")
-        self.share, self.write = share, write
+        self.share, self.write, self.data = share, write, data
         self.notes: list[Note] = []
         self.problem: str | None = None
         self.seconds = 0.0  # of its own
@@ -169,6 +174,7 @@ class Watch(Callback):
                 samples = np.asarray(self._recorded.newest(solver.step))[broken]
         self._note(solver.step, NonFinite(solver.step, where or "loss", tuple(samples[:_LISTED].tolist())))
         self._note_order(solver, ended=True)
+        self._note_data(solver)
 
     def on_end(self, solver: Solver) -> None:
         """Look and probe for the last time."""
@@ -177,6 +183,7 @@ class Watch(Callback):
             self._look(solver)
         self._probe(solver)
         self._note_order(solver, ended=True)
+        self._note_data(solver)
         solver.sampler = self._recorded.sampler
 
     def _due(self, solver: Solver, step: int) -> bool:
@@ -239,6 +246,15 @@ class Watch(Callback):
             order = self._recorded.order(solver.data.train.labels, ended=ended)
             if order is not None and order not in known:
                 self._note(solver.step, order)
+
+    def _note_data(self, solver: Solver) -> None:
+        """Note facts of the data, if that is wanted and was not done in an earlier sitting."""
+        if self.data and not any(isinstance(note.what, DataFacts) for note in self.notes):
+            solver.stopwatch.lap(self.counted_as)
+            with self._careful():
+                self._data = self._data or data_facts(solver.data)
+                self._note(solver.step, self._data)
+            solver.stopwatch.lap("facts of the data")
 
     def _note(self, step: int, what: Any) -> None:
         note = Note(step, what)

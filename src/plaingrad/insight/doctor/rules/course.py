@@ -135,8 +135,10 @@ def _still_falling(evidence: Evidence) -> tuple[float, str] | None:
             f"{second.steps} (means)"
         )
     later = curve.progress > 0.5
+    if later.sum() < 3:  # all at a learning rate of 0, or nearly
+        return None
     slope, error = slope_of(curve.progress[later], curve.values[later])
-    if -slope / 2 < STILL_FALLS * second.mean or -slope < SLOPE_ERRORS * error:
+    if -slope / 2 <= STILL_FALLS * second.mean or -slope <= SLOPE_ERRORS * error:  # both may be 0
         return None
     return 0.75, (
         f"the loss fell by {percent(-slope / 2 / second.mean)} in the second half of {number(done)} epochs "
