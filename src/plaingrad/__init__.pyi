@@ -4,6 +4,7 @@ from . import insight as insight
 from . import network as network
 from . import ops as ops
 from . import optim as optim
+from . import plots as plots
 from . import report as report
 from . import schedules as schedules
 from . import search as search
@@ -75,6 +76,7 @@ from .optim import Nesterov as Nesterov
 from .optim import RMSProp as RMSProp
 from .readiness import preflight as preflight
 from .recipe import read_recipe as read_recipe
+from .report.notebook import open_run as open_run
 from .schedules import Constant as Constant
 from .schedules import Cosine as Cosine
 from .schedules import Exponential as Exponential

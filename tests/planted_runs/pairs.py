@@ -11,7 +11,7 @@ import plaingrad as pg
 from plaingrad.errors import NonFiniteError
 from plaingrad.insight.doctor import Evidence, Watch
 from plaingrad.insight.facts import LayerFacts
-from plaingrad.report.figures import BLUE, ORANGE
+from plaingrad.plots.style import BLUE, ORANGE
 
 from .plan import Plan
 from .shelf import run_called

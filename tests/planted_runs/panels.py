@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from plaingrad.insight.facts import LayerFacts
-from plaingrad.report.figures import BLUE, GREY, ORANGE
+from plaingrad.plots.style import BLUE, GREY, ORANGE
 
 from .pairs import HEALTHY, PLANTED, Pair
 

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from plaingrad.insight.doctor import CONDITIONS
-from plaingrad.report.figures import BLUE, ORANGE
+from plaingrad.plots.style import BLUE, ORANGE
 
 from . import panels
 from .pairs import HEALTHY, PLANTED, Pair

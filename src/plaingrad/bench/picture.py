@@ -13,7 +13,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 from plaingrad.bench.outcome import Outcome, three_digits
-from plaingrad.report.figures import BLUE, GREY, ORANGE
+from plaingrad.plots.style import BLUE, GREY, ORANGE
 
 _STYLE: dict[Any, Any] = {
     "font.size": 9,

@@ -1,4 +1,4 @@
-"""`vis_utils`: many pictures as one, laid out by `plaingrad.report.tiles`."""
+"""`vis_utils`: many pictures as one, laid out by `plaingrad.plots.tiles`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from plaingrad.errors import ShapeError
-from plaingrad.report.tiles import tile_grid
+from plaingrad.plots.tiles import tile_grid
 
 __all__ = ["vis_grid", "vis_nn", "visualize_grid"]
 

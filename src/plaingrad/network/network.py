@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from html import escape
 from typing import Any, Self, overload
 
 import numpy as np
@@ -184,6 +185,27 @@ class Network:
 
     def summary(self) -> str:
         """A table of the layers: output shape, parameters and multiply-adds per sample."""
+        rows = self.table()
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        align = (str.ljust, str.ljust, str.rjust, str.rjust)
+        lines = ["  ".join(map(lambda to, cell, width: to(cell, width), align, row, widths)) for row in rows]
+        rule = "─" * len(lines[0])
+        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+
+    def _repr_html_(self) -> str:
+        """The summary, as a notebook shows it."""
+
+        def line(row: tuple[str, ...], tag: str) -> str:
+            sides = ("left", "left", "right", "right")
+            cells = zip(map(escape, row), sides, strict=True)
+            return "".join(f'<{tag} style="text-align: {side}">{cell}</{tag}>' for cell, side in cells)
+
+        head, *rows = self.table()
+        lines = [line(head, "th"), *(line(row, "td") for row in rows)]
+        return f"<table>{''.join(f'<tr>{cells}</tr>' for cells in lines)}</table>"
+
+    def table(self) -> list[tuple[str, ...]]:
+        """The rows of the summary as text: a head, the layers, the total."""
         rows, counted = [("layer", "output", "parameters", "multiply-adds")], set()
         sizes = {name: sum(v.size for v in group.values()) for name, group in self._params.groups.items()}
         work = 0
@@ -195,11 +217,7 @@ class Network:
             out = " × ".join(map(str, layer.output_shape(shape)))
             rows.append((layer.name, out, own, f"{layer.multiply_adds(shape):,}"))
         rows.append(("total", "", f"{self._params.flat.size:,}", f"{work:,}"))
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        align = (str.ljust, str.ljust, str.rjust, str.rjust)
-        lines = ["  ".join(map(lambda to, cell, width: to(cell, width), align, row, widths)) for row in rows]
-        rule = "─" * len(lines[0])
-        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+        return rows
 
     def __repr__(self) -> str:
         return (

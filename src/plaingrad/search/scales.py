@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import matplotlib
 import numpy as np
 from matplotlib.colors import ListedColormap
-from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ticker import MaxNLocator
 
+from plaingrad.plots.style import known
+from plaingrad.report.values import value_text
 from plaingrad.search.results import TrialResult
-from plaingrad.search.table import value_text
 
 # Even steps of lightness, the best darkest, so that it holds in grey; without the palest, which white swallows.
 SHADES = ListedColormap(matplotlib.colormaps["viridis"](np.linspace(0.93, 0.05, 256)))
@@ -145,10 +145,8 @@ def percent(fraction: float) -> str:
 
 def wrapped(text: str, width: int, *, lines: int = 2) -> str:
     """Text in a few lines, broken where names can be, the last cut if it is too long; only what the font has."""
-    glyphs = get_font(findfont(FontProperties(family=["sans-serif"]))).get_charmap()
-    text = "".join(c if ord(c) in glyphs and c.isprintable() else "?" for c in text)
     made = [""]
-    for part in re.findall(r"[^\s._,/-]+[\s._,/-]*|[\s._,/-]+", text):
+    for part in re.findall(r"[^\s._,/-]+[\s._,/-]*|[\s._,/-]+", known(text)):
         if made[-1] and len(made[-1] + part.rstrip()) > width:
             made.append("")
         made[-1] += part

@@ -1,0 +1,1 @@
+"""Pictures: what they show, of whatever they are given."""

@@ -1,0 +1,91 @@
+"""The first layer's weights as pictures."""
+
+import io
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import plaingrad as pg
+from plaingrad import plots
+from plaingrad.errors import RunError, ShapeError
+from plaingrad.plots.first_layer import first_weight, initial_network, weight_grid
+from plaingrad.recipe import read_recipe
+from plaingrad.run_folder import RunFolder
+from plots.runs import RECIPE, drawn, texts
+
+
+def test_weight_grid_only_for_images():
+    from PIL import Image
+
+    weight = np.random.default_rng(0).standard_normal((3 * 4 * 5, 7))
+    picture = Image.open(io.BytesIO(weight_grid(weight, (3, 4, 5))))
+    assert picture.mode == "RGB"
+    assert weight_grid(weight, (60,)) is None
+    assert weight_grid(weight, (2, 6, 5)) is None
+    assert weight_grid(weight[:-1], (3, 4, 5)) is None
+
+
+def test_weight_grid_of_filters():
+    from PIL import Image
+
+    filters = np.zeros((4, 3, 2, 2))
+    filters[3, 0, 1, 0] = 1  # the last of four in a row: red, lower left
+    picture = np.asarray(Image.open(io.BytesIO(weight_grid(filters, (3, 8, 8)))))
+    scale = len(picture) // 24  # four tiles of 24 pixels, and gaps of one
+    assert picture.shape == (24 * scale, (4 * 24 + 3) * scale, 3)
+    rows, columns = np.nonzero(picture.any(axis=-1))
+    assert (rows.min(), rows.max()) == (12 * scale, 24 * scale - 1)
+    assert (columns.min(), columns.max()) == (3 * 25 * scale, (3 * 25 + 12) * scale - 1)
+    assert tuple(picture[-1, 3 * 25 * scale]) == (255, 0, 0)
+    assert weight_grid(filters, (1, 8, 8)) is None
+
+
+def test_weights_that_are_not_finite():
+    weight = np.random.default_rng(0).standard_normal((16, 3))
+    weight[2, 1] = np.nan
+    assert weight_grid(weight, (1, 4, 4)).startswith(b"\x89PNG")
+
+
+def test_a_network():
+    figure = plots.weights(pg.FullyConnectedNet([4], input_shape=(1, 5, 6)))
+    assert len(figure.axes) == 1
+    assert figure.axes[0].images[0].get_array().shape == (2 * 5 + 1, 2 * 6 + 1)
+    assert drawn(figure)
+
+
+def test_two_networks_beside_each_other():
+    one, other = (pg.LeNet(input_shape=(1, 28, 28), classes=4, seed=seed) for seed in (0, 1))
+    before, after = (axes.images[0].get_array() for axes in plots.weights(one, before=other).axes)
+    np.testing.assert_array_equal(after, plots.weights(one).axes[0].images[0].get_array())
+    np.testing.assert_array_equal(before, plots.weights(other).axes[0].images[0].get_array())
+
+
+def test_a_run_shows_its_first_weights_beside_its_best(tmp_path):
+    recipe = read_recipe("digits", RECIPE)
+    run = pg.train(recipe, tmp_path / "run")
+    folder = RunFolder.open(run.run)
+    network = folder.load()[0]
+    initial = initial_network(folder, network)
+    np.testing.assert_array_equal(initial.params.flat, recipe.build(network.input_shape, 10).params.flat)
+    assert not np.array_equal(first_weight(initial), first_weight(network))
+    figure = plots.weights(run)
+    assert {"before training", "at the best checkpoint"} <= set(texts(figure))
+    before, best = (axes.images[0].get_array() for axes in figure.axes)
+    np.testing.assert_array_equal(before, plots.weights(initial).axes[0].images[0].get_array())
+    np.testing.assert_array_equal(best, plots.weights(network).axes[0].images[0].get_array())
+
+
+def test_inputs_that_are_no_images():
+    with pytest.raises(ShapeError, match="only weights on grey or colour images"):
+        plots.weights(pg.FullyConnectedNet([4], input_shape=7))
+
+
+def test_what_has_no_such_weights(tmp_path):
+    with pytest.raises(RunError, match="weights of a Network"):
+        plots.weights(SimpleNamespace(params={"W1": np.zeros((3, 4))}))
+    with pytest.raises(RunError, match="a run is given as"):
+        plots.weights(4)
+    (tmp_path / "recipe.toml").write_text(read_recipe("digits", RECIPE).to_toml())
+    with pytest.raises(RunError, match="checkpoint"):
+        plots.weights(tmp_path)
