@@ -35,6 +35,10 @@ class RunError(PlaingradError):
     """A run folder that is not one, or that holds no usable checkpoint."""
 
 
+class WatchError(PlaingradError):
+    """A run cannot be watched: something is not installed, or the host or port is not to be had."""
+
+
 class SearchError(PlaingradError):
     """A search that was asked for rightly found nothing: its workers cannot work, or no trial ended well."""
 

@@ -33,10 +33,12 @@ def shape(printed: str) -> list[str]:
         "quickstart.md",
         "architecture.md",
         "evaluation.md",
+        "plots.md",
         "doctor.md",
         "preflight.md",
         "gradient-check.md",
         "tuning.md",
+        "report.md",
     ],
 )
 def test_python_runs_and_prints_what_the_page_shows(page, tmp_path, monkeypatch):

@@ -1,6 +1,5 @@
 """The page of a study: complete in itself, safe whatever a study holds, and drawn for one trial or thousands."""
 
-import base64
 import math
 import re
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from plaingrad.report.drawing import drawing
 from plaingrad.search import pictures
 from plaingrad.search.page import render, write_page
 from plaingrad.search.results import Opening, StudyResult, TrialResult, ranked
@@ -75,11 +75,21 @@ def an_opening(trial, **more):
 
 
 def pictures_of(page):
-    return [base64.b64decode(text) for text in re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', page)]
+    return re.findall(r'<svg[^>]* class="drawing".*?</svg>', page, re.DOTALL)
+
+
+def body_of(page):
+    """The page without its style and its scripts."""
+    return re.sub(r"<script.*?</script>", "", page.partition("</style>")[2], flags=re.DOTALL)
+
+
+def trials_of(page):
+    return re.search(r'<table class="sortable trials dense">.*?</table>', page, re.DOTALL)[0]
 
 
 def text_of(page):
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.partition("</style>")[2]))
+    text = re.sub(r"<[^>]+>", " ", re.sub(r"<svg.*?</svg>", "", body_of(page), flags=re.DOTALL))
+    return re.sub(r"\s([.,:])", r"\1", re.sub(r"\s+", " ", text))
 
 
 @pytest.fixture(autouse=True)
@@ -96,21 +106,43 @@ def test_the_page_holds_everything():
     assert path == result.path / "study.html"
     assert [own.name for own in result.path.iterdir()] == ["study.html"], "no temporary file is left"
     page = path.read_text("utf-8")
-    assert len(pictures_of(page)) == 4
-    assert all(b"<svg" in picture for picture in pictures_of(page))
+    assert len(pictures_of(page)) == 3
     told = text_of(page)
     for text in (
         "recipe digits: method tpe, pruning median, 2 seeds a trial, 6 fields",
-        f"{100 * best.accuracy:.2f} % ± {100 * best.spread:.2f} best validation accuracy, trial {best.number}",
+        f"best validation accuracy, trial {best.number} {100 * best.accuracy:.2f} % ± {100 * best.spread:.2f}",
+        f"Trial {best.number} is best on validation: {100 * best.accuracy:.2f} %",
         f"{result.count('complete')} complete, {result.count('pruned')} pruned",
         "The test set has not been opened.",
         "The learning rate is too high",
         f"Not drawn: {sum(own.state == 'diverged' and not own.curve for own in result.trials)} diverged before",
     ):
         assert text in told
-    assert page.count("<tr") == 91, "a head and a line for each trial"
-    for bad in ("http://", "https://", "<script", "nan", ">None<"):
-        assert bad not in re.sub(r'src="data:[^"]+"', "", page)
+    table = trials_of(page)
+    assert table.count("<tr") == 91, "a head and a line for each trial"
+    assert table.count('<i class="validation"') == 2 * result.count("complete"), "a dot for each seed"
+    for name, share in result.importance.items():
+        assert f"{name} {100 * share:.0f} %" in told
+    for bad in ("http://", "https://", "<script", "nan", ">None<", "<img"):
+        assert bad not in body_of(page).replace('xmlns="http://www.w3.org/2000/svg"', "")
+
+
+def test_a_table_sorts_by_numbers_and_not_by_what_stands_there():
+    page = render(study(20))
+    rows = re.findall(r"<tr.*?</tr>", trials_of(page), re.DOTALL)[1:]
+    shown = [float(re.search(r'data-value="([^"]*)">[\d.]+ %', row)[1]) for row in rows if "complete" in row]
+    assert shown == [own.accuracy for own in study(20).trials if own.state == "complete"]
+    assert 'scope="row"' in rows[0]
+
+
+def test_a_state_can_be_switched_off_in_each_picture():
+    result = study(60)
+    for picture in pictures_of(render(result)):
+        keys = set(re.findall(r'class="series" data-series="(\w+)"', picture))
+        assert {"best", "complete", "pruned"} <= keys
+    legends = re.findall(r'<li data-series="(\w+)">', render(result))
+    assert legends.count("best") == legends.count("complete") == legends.count("pruned") == 3
+    assert legends.count("diverged") == 2, "those have no place among all settings"
 
 
 def test_best_first_and_those_that_cannot_be_told_apart_shaded():
@@ -147,12 +179,15 @@ def test_nothing_from_outside_is_taken_as_html_or_as_a_formula():
     importance = dict.fromkeys(scales, 0.5)
     result = StudyResult(evil, Path("runs/study"), evil, evil, evil, 1, scales, ranked([*trials]), importance)
     page = write_page(result).read_text("utf-8")
-    assert "<script" not in page
+    assert page.count("<script") == page.count('<script type="application/json">') + 1, (
+        "those of the page itself"
+    )
+    assert "<script" not in body_of(page)
     assert "&lt;script&gt;" in page
-    links = re.findall(r'href="([^"]*)"', page)
+    links = re.findall(r'<a href="([^"]*)"', page)
     assert len(links) == 3
     assert all(re.fullmatch(r"\./[\w/%.~-]+", link) for link in links), links
-    assert len(pictures_of(page)) == 4
+    assert len(pictures_of(page)) == 3
 
 
 @pytest.mark.parametrize("state", ["pruned", "diverged", "failed", "running", "waiting"])
@@ -190,8 +225,8 @@ def test_the_test_set_opened_once():
 def test_the_test_set_opened_more_than_once_is_warned_of():
     result = study(8, openings=(an_opening(99), an_opening(98, seeds=(1,), test=(0.9,), validation=(0.91,))))
     page = render(result)
-    assert page.count("<li>") == 2
     told = text_of(page)
+    assert len(re.findall("on 2025-03-04 05:06: trial 9", told)) >= 2, "each opening is told of"
     assert "opened 2 times" in told
     assert "no longer untouched" in told
     assert "1 fresh seed, reaches 90.00 % on" in told, "one seed has no spread"
@@ -205,7 +240,7 @@ def test_pictures_of_few_and_of_many(fields, trials):
     scales = {f"section.field_{i}_{'long_' * (i % 5)}": kinds[i % 3] for i in range(fields)}
     result = study(trials, scales)
     for draw in (pictures.parallel, pictures.against, pictures.curves):
-        assert draw(result).startswith(b"<?xml")
+        assert drawing(draw(result), "a", "title", "description").svg.startswith("<svg")
 
 
 def test_of_thousands_the_best_are_drawn():

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from plaingrad.recipe import read_recipe
+from plaingrad.report import words
 from plaingrad.search import table
 from plaingrad.search.results import Opening, StudyResult, TrialResult, ranked
 
@@ -162,4 +163,4 @@ def test_nothing_steers_the_terminal():
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0.0 s"), (59.94, "59.9 s"), (59.99, "1 min 0 s"), (61, "1 min 1 s"),
                                                (3599.9, "1 h 0 min"), (7320, "2 h 2 min")])  # fmt: skip
 def test_durations(seconds, text):
-    assert table.duration(seconds) == text
+    assert words.duration(seconds) == text

@@ -51,12 +51,46 @@ def predict(
 
 
 @guarded
-def report(run: Annotated[str, typer.Argument(help="A run folder.")]) -> None:
-    """Write a run's report.html anew."""
+def report(
+    runs: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN", help="Run folders; a study's folder stands for its trials."),
+    ],
+    out: Annotated[
+        str | None,
+        typer.Option(
+            "--out", "-o", help="Of several runs: the page; comparison.html beside the first if not given."
+        ),
+    ] = None,
+    storage: Annotated[
+        str | None, typer.Option(metavar="URL", help="Of a study in a database: where it is stored.")
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Write the page of a run or of a study anew, or one page that compares several."""
+    from pathlib import Path
+
+    from plaingrad import console, evaluation
     from plaingrad import report as pages
     from plaingrad.errors import RunError
 
+    alone = runs[0] if len(runs) == 1 else None
+    study = alone is not None and Path(alone, "study.toml").is_file()
+    if alone is not None and out is not None:
+        raise RunError("--out is for the comparison of several runs: the page of one lies in its folder")
+    if storage is not None and not study:
+        raise RunError("--storage is for one study in a database")
+    if data_dir is not None and (alone is None or study):
+        raise RunError("--data-dir is for the page of one run, whose samples are then measured anew")
     try:
-        print(pages.write(run))
+        if alone is None:
+            print(pages.compare(runs, out))
+        elif study:
+            from plaingrad.search.page import write_page
+            from plaingrad.search.reading import read_study
+
+            print(write_page(read_study(alone, storage=storage)))
+        else:
+            print(evaluation.write_report(alone, data_path=data_dir, warn=console.warn))
     except OSError as error:
-        raise RunError(f"{run}: the report cannot be written: {error.strerror}") from None
+        raise RunError(f"{out or runs[0]}: the page cannot be written: {error.strerror}") from None

@@ -1,7 +1,8 @@
-"""The report of a run: one HTML page, made from the run folder alone."""
+"""Reports: one HTML page of a run, or of several side by side, made from run folders alone."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -15,4 +16,15 @@ def write(run: str | Path) -> Path:
     return write_page(run)
 
 
-__all__ = ["write"]
+def compare(runs: Iterable[str | Path], out: str | Path | None = None) -> Path:
+    """Write one page of several runs, to `out` or as comparison.html beside the first, and return its path.
+
+    A study's folder stands for the runs of its trials that have ended.  Raises RunError for a folder that is
+    no run, and if there is nothing to compare; OSError if the page cannot be written.
+    """
+    from plaingrad.report.comparison_page import write_comparison  # draws, so it is slow to import
+
+    return write_comparison(runs, out)
+
+
+__all__ = ["compare", "write"]

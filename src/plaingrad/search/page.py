@@ -7,11 +7,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from matplotlib.colors import to_hex
+
 from plaingrad.checkpoint import write_whole
-from plaingrad.report.page import data_url, filled
+from plaingrad.report.drawing import Drawing, drawing
+from plaingrad.report.page import filled
+from plaingrad.report.strip import Strip
+from plaingrad.report.values import plus_minus, points, printable, value_text
+from plaingrad.report.words import duration
 from plaingrad.search import pictures, table
 from plaingrad.search.results import StudyResult, TrialResult
-from plaingrad.search.scales import FEW
+from plaingrad.search.scales import FEW, Range
 
 
 def write_page(result: StudyResult) -> Path:
@@ -27,12 +33,15 @@ def write_page(result: StudyResult) -> Path:
 
 def render(result: StudyResult) -> str:
     """The page as text: one file that needs no other, nothing in it taken as HTML that came from outside."""
-    return filled("plaingrad.search", gather(result))
+    return filled("search/study.html", gather(result))
 
 
 def gather(result: StudyResult) -> dict[str, Any]:
     """What the page shows."""
     best = result.best
+    range_ = Range.of(
+        *([own for own in result.trials if own.state == state] for state in ("complete", "pruned"))
+    )
     return {
         "result": result,
         "best": best,
@@ -41,8 +50,9 @@ def gather(result: StudyResult) -> dict[str, Any]:
         "how_sure": table.how_sure(result),
         "alike": sum(map(result.as_good, result.trials)),
         "test_set": table.test_set(result),
+        "pairs": _numbers(result),
+        "setting": [(name, value_text(value)) for name, value in best.settings.items()] if best else [],
         "openings": [table.opening(own) for own in result.openings],
-        "tested": result.openings[-1] if result.openings else None,
         "fields": [name.rpartition(".")[::2] for name in result.scales],
         "choices": [kind == "choice" for kind in result.scales.values()],
         "rows": [_row(result, own, rank) for rank, own in enumerate(result.trials, 1)],
@@ -51,11 +61,33 @@ def gather(result: StudyResult) -> dict[str, Any]:
         "few": result.count("complete") <= FEW,
         "unseen": sum(own.state == "diverged" and not own.curve for own in result.trials),
         "drawn": pictures.MOST,
-        "pictures": {name: data_url(svg, "svg+xml") for name, svg in _pictures(result).items()},
-        "percent": table.percent,
-        "plus_minus": table.plus_minus,
-        "duration": table.duration,
+        "pictures": _pictures(result),
+        "importance": sorted(result.importance.items(), key=lambda item: -item[1]),
+        "strip": _strip(result),
+        "shade": lambda trial: to_hex(range_.color(trial)),
+        "plus_minus": plus_minus,
     }
+
+
+def _numbers(result: StudyResult) -> list[tuple[str, str]]:
+    """The large numbers under the headline: each with what it is."""
+    best, count = result.best, len(result.trials)
+    pairs = [(f"{table.percent(best.accuracy)} {points(best.spread)}".strip() if best else "none yet",
+              f"best validation accuracy, trial {best.number}" if best else "no trial is complete")]  # fmt: skip
+    if result.openings:
+        last = result.openings[-1]
+        pairs.append((plus_minus(last.test), f"test accuracy of trial {last.trial}, retrained"))
+    pairs.append((f"{count:,}", f"{'trial' if count == 1 else 'trials'}: {table.standing(result)}"))
+    pairs.append((duration(result.seconds), "time, all sittings together"))
+    return pairs
+
+
+def _strip(result: StudyResult) -> Strip | None:
+    """The common scale of the seeds' accuracies, where there are several; wide enough for the better trials."""
+    complete = [own for own in result.trials if own.state == "complete"]
+    if result.seeds < 2 or not complete:
+        return None
+    return Strip.of(a for own in complete[: max(len(complete) // 3, 8)] for a in own.accuracies)
 
 
 def _command(result: StudyResult, best: TrialResult) -> str:
@@ -72,21 +104,39 @@ def _row(result: StudyResult, trial: TrialResult, rank: int) -> dict[str, Any]:
         "rank": rank if trial.state == "complete" else "",
         # "./": whatever the folder is called, the link stays within the study.
         "link": f"./{quote(trial.runs[0], errors='backslashreplace')}" if trial.runs else None,
-        "spread": table.points(trial.spread),
+        "spread": points(trial.spread),
         "as_good": result.as_good(trial),
-        "values": [table.value_text(trial.settings.get(name)) for name in result.scales],
+        "place": rank,
+        "values": [_value(trial.settings.get(name)) for name in result.scales],
     }
 
 
-def _pictures(result: StudyResult) -> dict[str, bytes]:
+def _value(value: Any) -> tuple[str, str]:
+    """A setting's value as text, and what the table sorts it by: a number's every digit."""
+    text = value_text(value)
+    return text, repr(value) if isinstance(value, int | float) and not isinstance(value, bool) else text
+
+
+def _pictures(result: StudyResult) -> dict[str, Drawing]:
     """The pictures that there is something to draw in."""
     made = {}
+    best = (
+        f"The best reaches {table.percent(result.best.accuracy)}." if result.best else "None is complete yet."
+    )
     measured = any(own.accuracy is not None for own in result.trials if own.state in ("complete", "pruned"))
     if measured and result.scales:
-        made["parallel"] = pictures.parallel(result)
-        made["against"] = pictures.against(result)
-    if result.importance:
-        made["importance"] = pictures.importance(result)
+        fields = ", ".join(map(printable, result.scales))
+        made["parallel"] = drawing(
+            pictures.parallel(result), "parallel", "Parallel coordinates",
+            f"A line for each trial through its value of each field ({fields}) to its validation accuracy. {best}",
+        )  # fmt: skip
+        made["against"] = drawing(
+            pictures.against(result), "against", "Each field by itself",
+            f"Validation accuracy against the value of each field: {fields}. {best}",
+        )  # fmt: skip
     if any(own.curve for own in result.trials):
-        made["curves"] = pictures.curves(result)
+        made["curves"] = drawing(
+            pictures.curves(result), "curves", "Learning curves",
+            f"Validation accuracy of each trial against the number of the evaluation. {best}",
+        )  # fmt: skip
     return made

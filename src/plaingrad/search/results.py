@@ -12,6 +12,8 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any, Literal
 
+from plaingrad.metrics import standard_error
+
 # How a trial stands.  "diverged": its loss or weights stopped being finite.  "failed": anything else that ended
 # it, such as a setting that no network can have.
 State = Literal["complete", "pruned", "diverged", "failed", "running", "waiting"]
@@ -64,10 +66,7 @@ class TrialResult:
     @property
     def standard_error(self) -> float | None:
         """Of the mean: from the spread over the seeds, and no less than so many samples leave open."""
-        if self.accuracy is None or (self.spread is None and not self.samples):
-            return None
-        variance = self.accuracy * (1 - self.accuracy) / self.samples if self.samples else 0.0
-        return max(self.spread or 0.0, math.sqrt(variance)) / math.sqrt(len(self.accuracies))
+        return standard_error(self.accuracies, self.samples)
 
     @property
     def score(self) -> float | None:

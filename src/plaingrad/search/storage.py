@@ -13,7 +13,7 @@ from typing import Any
 import optuna
 from optuna.exceptions import DuplicatedStudyError
 from optuna.storages import BaseStorage, JournalStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.storages.journal import BaseJournalBackend, JournalFileBackend, JournalFileOpenLock
 
 from plaingrad.errors import RunError, StorageError
 from plaingrad.search.methods import pruner
@@ -31,15 +31,44 @@ def opened(folder: Path, name: str, plan: Plan, url: str | None) -> Iterator[Sto
     storage that is out of reach, and RunError for one that is damaged or of another version, or holds another
     study of that name.
     """
-    if url is None:
-        storage = _journal(folder / "journal.log")
-    else:
-        from plaingrad.search.database import database  # is slow to import
-
-        storage = database(url)
-    with storage as own:
+    with _journal(folder / "journal.log") if url is None else _database(url) as own:
         study, made = _study(own, name, plan)
         yield Store(study, own, plan, made=made)
+
+
+@contextlib.contextmanager
+def read_only(folder: Path, name: str, plan: Plan, url: str | None) -> Iterator[Store]:
+    """The store of a study that somebody else may be searching, within a `with` block: nothing in it may be changed.
+
+    Of a journal only the records that are whole by now are seen, and its folder is not touched.  Raises as `opened`
+    does, and RunError for a study that has not begun.
+    """
+    with _copied(folder / "journal.log") if url is None else _database(url) as storage:
+        names = optuna.get_all_study_names(storage)
+        if url is None and len(names) == 1:
+            name = names[0]  # a folder may have been copied, or be called otherwise by now
+        if name not in names:
+            raise RunError(f"the study {name} has not begun: there is nothing to show yet")
+        study = optuna.load_study(study_name=name, storage=storage)
+        _check_version(study)
+        yield Store(study, storage, plan, made=False)
+
+
+def _database(url: str) -> contextlib.AbstractContextManager[BaseStorage]:
+    from plaingrad.search.database import database  # is slow to import
+
+    return database(url)
+
+
+@contextlib.contextmanager
+def _copied(path: Path) -> Iterator[BaseStorage]:
+    try:
+        lines = _lines(path)
+    except FileNotFoundError:
+        lines = []
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror}") from None
+    yield _replayed(path, _Copy(lines))
 
 
 @contextlib.contextmanager
@@ -47,7 +76,7 @@ def _journal(path: Path) -> Iterator[BaseStorage]:
     """A journal that nobody else has open: what a kill has left behind is put right."""
     try:
         _repair(path)
-        yield _replayed(path)
+        yield _replayed(path, JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path))))
     except BrokenPipeError:
         raise  # of who listens to the search, not of the disk
     except OSError as error:
@@ -56,9 +85,9 @@ def _journal(path: Path) -> Iterator[BaseStorage]:
         ) from None
 
 
-def _replayed(path: Path) -> BaseStorage:
+def _replayed(path: Path, journal: BaseJournalBackend) -> BaseStorage:
     try:
-        return JournalStorage(JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path))))
+        return JournalStorage(journal)
     except (AssertionError, KeyError, TypeError, ValueError):
         raise RunError(
             f"{path} is damaged: a record does not fit those before it; bring the file back from a backup, or begin a "
@@ -70,15 +99,36 @@ def _repair(path: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(f"{path}.lock")  # of a search that was killed while it wrote
     with contextlib.suppress(FileNotFoundError):
-        whole = path.read_bytes()
-        end = whole.rfind(b"\n") + 1
-        for number, line in enumerate(whole[:end].splitlines(), 1):
-            if not _is_record(line):
-                raise RunError(
-                    f"{path}: line {number} is not a record of a study; bring the file back from a backup, or begin a "
-                    "new study"
-                )
-        os.truncate(path, end)  # a last line that the kill cut short
+        os.truncate(path, sum(len(line) for line in _lines(path)))  # a last line that the kill cut short
+
+
+def _lines(path: Path) -> list[bytes]:
+    """The whole lines of a journal."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    if lines and not lines[-1].endswith(b"\n"):
+        lines.pop()
+    for number, line in enumerate(lines, 1):
+        if not _is_record(line):
+            raise RunError(
+                f"{path}: line {number} is not a record of a study; bring the file back from a backup, or begin a "
+                "new study"
+            )
+    return lines
+
+
+class _Copy(BaseJournalBackend):
+    """The records that a journal held when it was read, as Optuna takes them."""
+
+    def __init__(self, lines: list[bytes]) -> None:
+        self._records = [json.loads(line) for line in lines]
+
+    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
+        """The records from that number on."""
+        return iter(self._records[log_number_from:])
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Never called by who only reads."""
+        raise AssertionError("a study that is only read was written to")
 
 
 def _is_record(line: bytes) -> bool:
@@ -101,18 +151,23 @@ def _study(storage: BaseStorage, name: str, plan: Plan) -> tuple[optuna.Study, b
     else:
         study.set_user_attr("plan", told)
         return study, True
+    _check_version(study)
+    if _told(study) != told:
+        raise RunError(
+            f"the study {name} searches another space, or another recipe, or in another way than this: undo the "
+            "change, or begin a new study under another --out"
+        )
+    return study, False
+
+
+def _check_version(study: optuna.Study) -> None:
+    """Raise RunError for a study of another version than this plaingrad reads."""
     found = _told(study)
-    if found == told:
-        return study, False
     if isinstance(found, dict) and found.get("version") != VERSION:
         raise RunError(
-            f"the study {name} is of version {found.get('version')}, and this plaingrad reads version {VERSION}: go on "
-            "with the plaingrad that began it, or begin a new study under another --out"
+            f"the study {study.study_name} is of version {found.get('version')}, and this plaingrad reads version "
+            f"{VERSION}: go on with the plaingrad that began it, or begin a new study under another --out"
         )
-    raise RunError(
-        f"the study {name} searches another space, or another recipe, or in another way than this: undo the change, or "
-        "begin a new study under another --out"
-    )
 
 
 def _told(study: optuna.Study) -> Any:

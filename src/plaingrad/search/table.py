@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 import shlex
 import tomllib
-from collections import Counter
-from collections.abc import Iterable
-from statistics import mean, stdev
 from typing import Any
 
+from plaingrad.report import words
+from plaingrad.report.values import NONE, plus_minus, points, printable, short_names, value_text
 from plaingrad.search.results import Opening, StudyResult, TrialResult
-
-_NONE = "–"
 
 
 def columns(result: StudyResult) -> list[str]:
@@ -44,7 +41,7 @@ def rows(result: StudyResult, most: int = 20) -> list[tuple[str, ...]]:
             *(["" if own.state == "complete" else own.state] if state else []),
             *(printable(value_text(own.settings.get(name))) for name in result.scales),
             f"{own.seconds:.1f}",
-            _NONE if own.weights is None else f"{own.weights:,}",
+            NONE if own.weights is None else f"{own.weights:,}",
         )
         for rank, own in enumerate(result.trials[:most], 1)
     ]
@@ -133,54 +130,9 @@ def overrides(trial: TrialResult) -> str:
     return " ".join(f"--set {shlex.quote(f'{name}={_toml(v)}')}" for name, v in trial.settings.items())
 
 
-def short_names(names: Iterable[str]) -> dict[str, str]:
-    """Each field's last part, such as "lr" for "optimizer.lr"; the whole name where that would not tell."""
-    last = {name: name.rpartition(".")[2] or name for name in names}
-    often = Counter({"name": 1})  # "name" alone never tells what it names
-    often.update(last.values())
-    return {name: short if often[short] == 1 else name for name, short in last.items()}
-
-
-def value_text(value: Any) -> str:
-    """A setting's value as a short text: floats to three digits."""
-    if value is None:
-        return _NONE
-    if isinstance(value, float):
-        return _short(value)
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(value_text, value))}]"
-    return value if isinstance(value, str) else json.dumps(value)
-
-
 def percent(fraction: float | None) -> str:
     """A fraction as per cent with two digits, since settings differ by little; or a dash."""
-    return _NONE if fraction is None else f"{100 * fraction:.2f} %"
-
-
-def points(fraction: float | None) -> str:
-    """A spread in points, such as "± 0.21"; or nothing."""
-    return "" if fraction is None else f"± {100 * fraction:.2f}"
-
-
-def plus_minus(fractions: tuple[float, ...]) -> str:
-    """Their mean, and their spread if there are several."""
-    spread = stdev(fractions) if len(fractions) > 1 else None
-    return f"{percent(mean(fractions) if fractions else None)} {points(spread)}".strip()
-
-
-def duration(seconds: float) -> str:
-    """A time as one would say it."""
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return "{:,} h {} min".format(*divmod(minutes, 60))
-
-
-def printable(text: str) -> str:
-    """Text of one line, in which nothing steers a terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return words.percent(fraction, 2)
 
 
 def _optional(result: StudyResult) -> tuple[list[str], list[str]]:
@@ -190,12 +142,6 @@ def _optional(result: StudyResult) -> tuple[list[str], list[str]]:
 
 def _many(count: int, thing: str) -> str:
     return f"{count:,} {thing}{'' if count == 1 else 's'}"
-
-
-def _short(value: float) -> str:
-    text = f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
-    digits, e, power = text.partition("e")
-    return f"{digits}e{int(power)}" if e else text
 
 
 def _toml(value: Any) -> str:

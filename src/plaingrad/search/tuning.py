@@ -19,7 +19,8 @@ from plaingrad.search.crew import Crew
 from plaingrad.search.final import conclude
 from plaingrad.search.folder import StudyFolder
 from plaingrad.search.plan import Plan, require_minutes
-from plaingrad.search.results import StudyResult, TrialResult, ranked
+from plaingrad.search.reading import check_storage, result_of
+from plaingrad.search.results import StudyResult, TrialResult
 from plaingrad.search.space import Space
 from plaingrad.search.space_file import read_space, space_of
 from plaingrad.search.storage import opened
@@ -131,10 +132,7 @@ def resume_study(
     folder = StudyFolder.open(study)
     plan = folder.plan()
     folder.shared = plan.shared
-    if plan.shared and storage is None:
-        raise RunError(f"{study} is stored in a database: give its URL with --storage")
-    if storage is not None and not plan.shared:
-        raise RunError(f"{study} is stored in its own folder: leave out --storage")
+    check_storage(study, shared=plan.shared, storage=storage)
     wanted = plan.trials if trials is None else plan.budget(trials)
     if minutes is not None:
         require_minutes(minutes)
@@ -151,24 +149,6 @@ def resume_study(
             return _search(folder, store, crew, tell, warn)
     finally:
         crew.dismiss()
-
-
-def result_of(folder: StudyFolder, store: Store) -> StudyResult:
-    """What a study has found so far."""
-    plan = store.plan
-    return StudyResult(
-        name=folder.name,
-        path=folder.path,
-        recipe=plan.recipe.name,
-        method=plan.method,
-        prune=plan.prune,
-        seeds=plan.seeds,
-        scales=plan.space.scales,
-        trials=ranked(store.results()),
-        importance=store.importance(),
-        openings=store.openings,
-        seconds=store.seconds,
-    )
 
 
 def _search(folder: StudyFolder, store: Store, crew: Crew, tell: Tell, warn: Warn) -> StudyResult:
