@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from plaingrad.cli import bench, check, data, diagnose, reproduce, runs, train, tune
+from plaingrad.cli import bench, check, data, diagnose, reproduce, runs, train, tune, watch
 from plaingrad.cli.options import guarded
 
 app = typer.Typer(
@@ -66,6 +66,7 @@ app.command()(tune.tune)
 app.command()(reproduce.reproduce)
 app.command()(bench.bench)
 app.command()(runs.report)
+app.command()(watch.watch)
 app.add_typer(data.app, name="data")
 
 

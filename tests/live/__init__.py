@@ -1,0 +1,1 @@
+"""Watching a run: a real server on a port of this machine, and whoever looks at its page."""
