@@ -2,16 +2,17 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import plaingrad as pg
-from plaingrad import metrics, training
+from plaingrad import metrics, predictions, training
 from plaingrad.data import Normalization, Split
 from plaingrad.errors import DataError, NonFiniteError, RecipeError, RunError, ShapeError
-from plaingrad.evaluation import evaluate, measure, note_predictions, predict
+from plaingrad.evaluation import evaluate, measure, note_predictions, predict, write_report
 from plaingrad.recipe import read_recipe
 from plaingrad.run_folder import RunFolder
 
@@ -125,6 +126,36 @@ def test_predictions_on_other_data_are_not_the_runs(own, tmp_path):
     with pytest.raises(RunError, match="not the data that .* was trained on"):
         note_predictions(own, data_path=str(tmp_path / "other.npz"))
     same(RunFolder.open(own).predictions(), before)
+
+
+def test_a_report_notes_the_predictions_that_are_missing(own, tmp_path):
+    folder, said = RunFolder.open(own), []
+    before = folder.predictions()
+    folder.predictions_file.unlink()
+    assert write_report(own, warn=said.append) == folder.report_file
+    same(folder.predictions(), before)
+    folder.predictions_file.write_bytes(b"damaged")
+    write_report(own, warn=said.append)
+    same(folder.predictions(), before)
+    assert said == []
+
+    np.savez(tmp_path / "data" / "own.npz", images=BYTES[::-1], labels=LABELS)
+    write_report(own, warn=said.append)
+    assert said == [], "what is there is not measured again"
+    folder.predictions_file.unlink()
+    assert write_report(own, warn=said.append).is_file()
+    assert len(said) == 1
+    assert "the page shows no samples of the newest weights" in said[0]
+    with pytest.raises(RunError, match="not the data"):
+        write_report(own, data_path=str(tmp_path / "data" / "own.npz"))
+
+
+def test_a_report_measures_anew_what_has_learnt_since(own):
+    folder = RunFolder.open(own)
+    old = {part: replace(one, step=1) for part, one in folder.predictions().items()}
+    predictions.save(folder.predictions_file, old)
+    write_report(own)
+    assert {one.step for one in folder.predictions().values()} == {folder.newest_checkpoint().values["step"]}
 
 
 def test_own_arrays_that_have_moved(own, tmp_path):

@@ -80,3 +80,12 @@ def test_what_is_refused(tmp_path, monkeypatch, arguments, said):
     assert result.stderr.startswith("plaingrad: ")
     assert said in result.stderr
     assert not list(tmp_path.glob("*.html"))
+
+
+def test_samples_are_measured_where_the_data_lies(copy, tmp_path):
+    (copy / "predictions.safetensors").unlink()
+    assert call(copy, "--data-dir", tmp_path).exit_code == 0, "the digits are inside the package"
+    assert (copy / "predictions.safetensors").is_file()
+    result = call(copy, copy, "--data-dir", tmp_path)
+    assert result.exit_code == 2
+    assert "--data-dir is for the page of one run" in result.stderr

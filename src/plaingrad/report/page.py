@@ -171,11 +171,10 @@ def _weights(made: Contents) -> dict[str, str] | None:
 
 
 def _times(times: dict[str, float]) -> list[tuple[str, float, float]]:
-    """Parts of the run, the longest first: name, seconds, share of all."""
+    """Parts of the run, the longest first: name, seconds, share of all.  What took next to nothing is left out."""
     total = sum(times.values())
-    return [
-        (part, own, own / total) for part, own in sorted(times.items(), key=lambda item: -item[1]) if own > 0
-    ]
+    longest = sorted(times.items(), key=lambda item: -item[1])
+    return [(part, own, own / total) for part, own in longest if own > 0.0005 * total]
 
 
 def _again(made: Contents) -> list[tuple[str, str]]:
