@@ -21,6 +21,7 @@ from doctor_rules.runs import (
     setup,
     weight,
 )
+from plaingrad.insight.doctor import diagnose
 from plaingrad.insight.doctor.evidence import Evaluation, NonFinite, Setup
 from plaingrad.insight.doctor.rules import course, examine, generalization, learning_rate
 from plaingrad.insight.doctor.rules.readings import update_budget
@@ -175,6 +176,9 @@ def test_an_accuracy_that_still_rises_was_stopped_too_early():
     assert finding.remedy == {"training.epochs": 30}
     decayed = evaluations(rising, rising, lr=lambda p: 1.01 - p)
     assert not course.stopped_too_early(bare(evaluations=decayed))
+    unfinished = bare(evaluations=evaluations(rising, rising), finished=False)
+    assert not course.stopped_too_early(unfinished)
+    assert ("stopped_too_early",) in [own.conditions for own in diagnose(unfinished).unjudged]
     few = [0.6 + 0.006 * i for i in range(10)]  # 2.7 points are within the noise of 1,000 samples
     assert not course.stopped_too_early(bare(evaluations=evaluations(few, few)))
 

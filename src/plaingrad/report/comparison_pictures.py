@@ -79,14 +79,15 @@ def loss(comparison: Comparison) -> Figure:
 
 
 def _draw(axes: Axes, comparison: Comparison, curve_of: Callable[[Entry], Curve]) -> list[Curve]:
-    """Each run a thin line, and each setting's mean over its runs on top of them, the best last; all means."""
+    """Each run a thin line, each setting's mean over those that have ended on top, the best last; all means."""
     most = max(_POINTS // max(len(comparison.runs), 1), 40)
     drawn = []
     for own in comparison.settings:
         curves = [curve for run in own.runs if len((curve := curve_of(run))[0])]
         if not curves:
             continue
-        colored, mean = own.number <= len(COLORS), _mean(curves)
+        whole = [curve for run in own.runs if run.finished and len((curve := curve_of(run))[0])]
+        colored, mean = own.number <= len(COLORS), _mean(whole or curves)
         key = f"setting-{own.number}" if colored else "others"
         over = 3 + 1 / own.number
         if len(curves) > 1:

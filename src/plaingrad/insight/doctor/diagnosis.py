@@ -122,6 +122,7 @@ _NEEDED: tuple[tuple[Callable[[Evidence], bool], str, str], ...] = (
         "the data was not at hand",
     ),
     (lambda e: not e.losses and not e.evaluations, "non_finite", "no loss is known"),
+    (lambda e: e.finished is False, "stopped_too_early", "the run has not ended"),
 )
 
 

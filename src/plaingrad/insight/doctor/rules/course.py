@@ -82,7 +82,7 @@ DECAYED = 0.2
 
 def stopped_too_early(evidence: Evidence) -> Finding | None:
     """Training ended while accuracy was still rising, or before every sample was seen once."""
-    if learning_rate_left(evidence) < DECAYED:
+    if evidence.finished is False or learning_rate_left(evidence) < DECAYED:
         return None
     found = _still_rising(evidence) or _still_falling(evidence)
     if found is None:
