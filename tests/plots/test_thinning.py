@@ -54,3 +54,11 @@ def test_running_mean(window):
 def test_running_mean_of_nothing():
     assert running_mean(np.empty(0), 3).shape == (0,)
     assert np.isnan(running_mean(np.full(4, np.nan), 2)).all()
+
+
+def test_running_mean_forgets_an_enormous_value():
+    y = np.ones(1000)
+    y[100] = 1e30
+    mean = running_mean(y, 16)
+    assert mean[100] == pytest.approx(1e30 / 16)
+    np.testing.assert_allclose(mean[120:], 1)

@@ -71,7 +71,8 @@ def test_a_name_a_place_and_how_often_to_save_are_no_settings(tmp_path):
     [
         ({0.1: [0.70, 0.71, 0.72], 0.01: [0.90, 0.91, 0.92]}, "more than chance would make"),
         ({0.1: [0.89, 0.90, 0.91], 0.01: [0.895, 0.905, 0.915]}, "chance alone may make that"),
-        ({0.1: [0.5], 0.01: [0.9]}, "more than chance would make"),
+        ({0.1: [0.5], 0.01: [0.9]}, "a single seed does not tell what another would give"),
+        ({0.1: [0.90, 0.92], 0.01: [0.94, 0.96]}, "2.2 standard errors: chance alone may make that"),
         ({0.1: [0.89], 0.01: [0.9]}, "chance alone may make that"),
         ({0.1: [0.90], 0.01: [0.9, 0.9, 0.9]}, "lr 0.1 has the same mean, and is less certain: 90.00 % with one seed"),
         ({0.1: [0.905], 0.01: [0.9, 0.9, 0.9]}, "lr 0.1 has a mean 0.50 points higher, and is less certain"),
@@ -284,3 +285,9 @@ def test_odd_numbers_have_a_page(tmp_path, losses, reached):
     runs = [a_run(tmp_path / name, reached, losses=losses, ended=name == "a") for name in "ab"]
     page = Page(render(compare(runs), tmp_path)).check()
     assert len(page.rows(".//table[@class='sortable runs dense']")) == 2
+
+
+def test_equal_settings_are_equally_sure(tmp_path):
+    made = compare(the_runs(tmp_path, {0.1: [0.9, 0.9], 0.01: [0.9, 0.9]}))
+    assert "has the same mean: 90.00 %" in made.how_sure
+    assert "less certain" not in made.how_sure

@@ -35,11 +35,27 @@ def thinned(y: Array, most: int = 600) -> Array:
 
 
 def running_mean(y: Array, window: int) -> Array:
-    """The mean of the `window` values around each of y (N,), fewer at both ends; NaN counts for nothing."""
+    """The mean of the `window` values around each of y (N,), fewer at both ends; NaN counts for nothing.
+
+    It is as exact after an enormous value as before it, which a difference of cumulative sums is not: each
+    window is a stretch's end and the beginning of the next, added up from within.
+    """
     there = np.isfinite(y)
-    sums = np.concatenate(([0.0], np.cumsum(np.where(there, y, 0.0), dtype=np.float64)))
-    counts = np.concatenate(([0], np.cumsum(there)))
-    at = np.arange(len(y))
-    start, stop = np.maximum(at - window // 2, 0), np.minimum(at + (window + 1) // 2, len(y))
-    number = counts[stop] - counts[start]
-    return np.where(number > 0, (sums[stop] - sums[start]) / np.maximum(number, 1), np.nan)
+    values = np.where(there, y, 0.0).astype(np.float64)
+    sums, number = _window_sums(values, window), _window_sums(there.astype(np.float64), window)
+    return np.where(number > 0, sums / np.maximum(number, 1), np.nan)
+
+
+def _window_sums(values: Array, window: int) -> Array:
+    """The sum of the `window` values around each, from window // 2 before it on; beyond the ends lie zeros."""
+    before = window // 2
+    stretches = -(-(len(values) + window) // window)
+    padded = np.zeros(stretches * window)
+    padded[before : before + len(values)] = values
+    rows = padded.reshape(stretches, window)
+    from_start = np.cumsum(rows, axis=1).ravel()
+    to_end = np.cumsum(rows[:, ::-1], axis=1)[:, ::-1].ravel()
+    first = np.arange(len(values))
+    last = first + window - 1
+    # A window that is a whole stretch is the sum to its end; any other begins in one stretch and ends in the next.
+    return to_end[first] + np.where(first % window == 0, 0.0, from_start[last])

@@ -243,20 +243,43 @@ def _lead(best: Setting, second: Setting) -> str:
         return f"It is {_points(ahead)} ahead of {second.called}; whether that is chance, single seeds do not tell."
     if ahead <= 0:
         same = "has the same mean" if ahead == 0 else f"has a mean {_points(-ahead)} higher"
-        return f"{second.called} {same}, and is less certain: {second.told}."
+        return f"{second.called} {same}{', and is less certain' if other > one else ''}: {second.told}."
     error = hypot(one, other)
-    if ahead > 100 * error:
-        return f"It is {_points(ahead)} ahead of {second.called}: more than chance would make."
-    verdict = "more than chance would make" if ahead > 2 * error else "chance alone may make that"
-    return f"It is {_points(ahead)} ahead of {second.called}, {ahead / error:.1f} standard errors: {verdict}."
+    if ahead <= _apart(best, second):
+        verdict = "chance alone may make that"
+    elif min(len(best.accuracies), len(second.accuracies)) == 1:
+        verdict = (
+            "more than so many samples leave open, but a single seed does not tell what another would give"
+        )
+    else:
+        verdict = "more than chance would make"
+    errors = f", {ahead / error:.1f} standard errors" if ahead < 100 * error else ""
+    return f"It is {_points(ahead)} ahead of {second.called}{errors}: {verdict}."
 
 
 def _alike(best: Setting, own: Setting) -> bool:
-    """Whether a setting cannot be told from the best: on the same data, their means lie within two standard errors."""
+    """Whether a setting cannot be told from the best: they saw the same data, and chance may make their difference."""
     if own.data != best.data:
         return False
-    ahead = (best.accuracy or 0.0) - (own.accuracy or 0.0)
-    return ahead <= 2 * hypot(best.standard_error or 0.0, own.standard_error or 0.0)
+    return (best.accuracy or 0.0) - (own.accuracy or 0.0) <= _apart(best, own)
+
+
+# By how many standard errors two means differ by chance once in twenty times, by the degrees of freedom; of more: 2.
+_STUDENT = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23)
+
+
+def _apart(one: Setting, other: Setting) -> float:
+    """How far apart two means must lie to tell the settings from each other, by Welch's test.
+
+    Of single seeds only what so many samples leave open is known: two standard errors of that.
+    Source: Welch 1947, doi:10.1093/biomet/34.1-2.28.
+    """
+    sides = [(own.standard_error or 0.0, len(own.accuracies) - 1) for own in (one, other)]
+    error = hypot(*(own for own, _ in sides))
+    if not error or min(free for _, free in sides) < 1:
+        return 2 * error
+    freedom = max(1.0, error**4 / sum(own**4 / free for own, free in sides))  # whatever rounding makes of it
+    return error * (_STUDENT[int(freedom) - 1] if freedom < len(_STUDENT) + 1 else 2.0)
 
 
 def _points(fraction: float) -> str:
