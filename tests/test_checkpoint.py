@@ -1,9 +1,11 @@
 """Checkpoints are written whole or not at all, and damage is noticed."""
 
+import json
 import os
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from plaingrad import checkpoint
 from plaingrad.errors import CheckpointError
@@ -76,8 +78,6 @@ def test_any_altered_byte_is_noticed(tmp_path):
 
 
 def test_a_foreign_file_is_refused(tmp_path):
-    from safetensors.numpy import save_file
-
     path = tmp_path / "step-000000001.safetensors"
     save_file({"a": np.zeros(3)}, path)
     with pytest.raises(CheckpointError, match="not written by plaingrad"):
@@ -86,6 +86,28 @@ def test_a_foreign_file_is_refused(tmp_path):
         checkpoint.newest(tmp_path)
     with pytest.raises(CheckpointError, match="no usable checkpoint"):
         checkpoint.newest(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "{", "9" * 5000, "[1, 2]", "3", "null"], ids=lambda own: own[:8]
+)
+def test_values_that_cannot_be_read(tmp_path, text):
+    path = tmp_path / "step-000000001.safetensors"
+    arrays = {"params/a": np.zeros(3)}
+    save_file(arrays, path, {"values": text, "sha256": checkpoint._digest(arrays, text)})
+    with pytest.raises(CheckpointError, match="values"):
+        checkpoint.load(path)
+
+
+@pytest.mark.parametrize("kind", ["BF16", "F8_E4M3", "F99"])
+@pytest.mark.parametrize("shape", [[0], [2**40, 0], [2**62, 2**62], [-1], "x"])
+def test_a_head_of_another_kind(tmp_path, kind, shape):
+    path = tmp_path / "step-000000001.safetensors"
+    head = {"params/a": {"dtype": kind, "shape": shape, "data_offsets": [0, 0]}}
+    text = json.dumps(head | {"__metadata__": {"values": "{}", "sha256": ""}}).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text)
+    with pytest.raises(CheckpointError):
+        checkpoint.load(path)
 
 
 def test_a_failed_save_leaves_the_old_file_and_no_rubbish(tmp_path, monkeypatch):

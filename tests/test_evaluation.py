@@ -137,6 +137,7 @@ def test_a_report_notes_the_predictions_that_are_missing(own, tmp_path):
     folder.predictions_file.write_bytes(b"damaged")
     write_report(own, warn=said.append)
     same(folder.predictions(), before)
+    assert said.pop().endswith("predictions.safetensors is damaged; it is made anew")
     assert said == []
 
     np.savez(tmp_path / "data" / "own.npz", images=BYTES[::-1], labels=LABELS)

@@ -122,6 +122,7 @@ def test_a_line_that_is_not_a_record(tmp_path):
         ("epoch", {"val_accuracy": 1.1}),
         ("epoch", {"epoch": math.inf}),
         ("epoch", {"epoch": -1}),
+        ("epoch", {"epoch": 1e-320}),
         ("epoch", {"seconds": math.nan}),
         ("end", {"seconds": 10**400}),
         ("epoch", {"step": math.nan}),
@@ -206,3 +207,46 @@ def test_lines_are_kept_when_the_disk_takes_none(tmp_path):
     folder.mkdir()
     writer.flush()
     assert history.read(folder / "h").losses == [1.0]
+
+
+def test_a_step_that_so_few_lines_cannot_tell_of(tmp_path):
+    path, heard = tmp_path / "h", []
+    write(path, *range(1, 41))
+    whole = history.read(path)
+    lines = path.read_bytes().splitlines(keepends=True)
+    far = [line.replace(b'"step": 40', b'"step": 1000000000') for line in lines[-2:]]
+    path.write_bytes(b"".join([*lines[:30], *far, *lines[30:]]))
+    assert history.read(path, warn=heard.append) == whole
+    assert "line 31 is not a record of a run; 2 such lines" in heard[0]
+    with pytest.raises(RunError, match="line 31 is not a record"):
+        history.read(path)
+
+
+def test_steps_whose_lines_were_lost_do_not_cost_those_that_follow(tmp_path):
+    path, heard = tmp_path / "h", []
+    write(path, *range(1, 101))
+    data = path.read_bytes()
+    path.write_bytes(data[:1000] + bytes(2000) + data[3000:])  # as a disk may leave a block
+    read = history.read(path, warn=heard.append)
+    assert [own.step for own in read.records][-30:] == list(range(42, 101, 2))
+    assert "it is passed over" in heard[0]
+
+
+def test_a_run_resumed_without_what_came_before(tmp_path):
+    path = tmp_path / "h"
+    writer = HistoryWriter(path)
+    writer.append("resume", step=10_000)
+    writer.flush()
+    write(path, *range(10_001, 10_011))
+    read = history.read(path)
+    assert len(read.losses) == 10
+    assert [own.step for own in read.records] == [10_002, 10_004, 10_006, 10_008, 10_010]
+
+
+def test_evaluations_alone_may_be_of_any_step(tmp_path):
+    path = tmp_path / "h"
+    writer = HistoryWriter(path)
+    for step in (5000, 10_000):
+        writer.append("epoch", **record(step).to_dict())
+    writer.flush()
+    assert history.read(path).records == [record(5000), record(10_000)]

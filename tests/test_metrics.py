@@ -186,3 +186,8 @@ def test_the_standard_error_is_that_of_the_seeds_and_no_less_than_samples_leave_
     assert standard_error([0.9, 0.9, 0.9, 0.9], 100) == pytest.approx(0.015), "seeds that happen to agree"
     assert standard_error([0.9]) is None, "one seed and no samples tell nothing"
     assert standard_error([], 100) is None
+
+
+def test_no_confidence_at_all_is_the_least():
+    counted = confidence_bins(np.array([0, 0.1, 0.5, 1], dtype=np.float32), np.array([0, 1, 1, 1]), 2)
+    np.testing.assert_allclose(counted, [[3, 2, 0.6], [1, 1, 1]], rtol=1e-6)

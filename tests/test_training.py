@@ -165,6 +165,7 @@ def test_the_time_of_every_part_is_noted(finished):
         "forward and backward",
         "update",
         "evaluation",
+        "first look",
         "watching",
         "facts of the data",
         "writing",

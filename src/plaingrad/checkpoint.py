@@ -18,6 +18,8 @@ from plaingrad.errors import CheckpointError
 
 Array = np.ndarray
 
+# What comes of a head that safetensors takes and NumPy does not: a kind of number that it lacks, or far too many.
+_DAMAGE = (ValueError, KeyError, TypeError, AttributeError, MemoryError)
 _NAME = re.compile(r"step-(\d{9})\.safetensors")
 
 
@@ -74,13 +76,19 @@ def load(path: Path) -> Checkpoint:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    except (OSError, SafetensorError, ValueError) as error:
+    except (OSError, SafetensorError, *_DAMAGE) as error:
         raise CheckpointError(f"{path} cannot be read as a checkpoint: {error}") from error
     if "sha256" not in metadata or "values" not in metadata:
         raise CheckpointError(f"{path} was not written by plaingrad: it has no digest of its contents")
     if _digest(arrays, metadata["values"]) != metadata["sha256"]:
         raise CheckpointError(f"{path} was altered after it was written: its contents and digest disagree")
-    return Checkpoint(arrays, json.loads(metadata["values"]), path)
+    try:
+        values = json.loads(metadata["values"])
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} holds values that cannot be read: {error}") from None
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{path} was not written by plaingrad: its values have no names")
+    return Checkpoint(arrays, values, path)
 
 
 def parameters(path: Path) -> int:
@@ -90,7 +98,7 @@ def parameters(path: Path) -> int:
     try:
         with safe_open(path, framework="numpy") as file:
             shapes = [file.get_slice(name).get_shape() for name in file.keys() if name.startswith("params/")]  # noqa: SIM118
-    except (OSError, SafetensorError, ValueError) as error:
+    except (OSError, SafetensorError, *_DAMAGE) as error:
         raise CheckpointError(f"{path} cannot be read as a checkpoint: {error}") from error
     return sum(map(math.prod, shapes))
 

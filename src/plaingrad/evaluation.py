@@ -106,7 +106,7 @@ def write_report(run: str | Path, *, data_path: str | None = None, warn: Warn = 
     hears of it.  Raises what `report.write` raises; with `data_path` also what `note_predictions` raises.
     """
     folder = RunFolder.open(run)
-    if data_path is not None or _wants_predictions(folder):
+    if data_path is not None or _wants_predictions(folder, warn):
         try:
             note_predictions(run, data_path=data_path, warn=warn)
         except PlaingradError as error:
@@ -116,7 +116,7 @@ def write_report(run: str | Path, *, data_path: str | None = None, warn: Warn = 
     return report.write(run)
 
 
-def _wants_predictions(folder: RunFolder) -> bool:
+def _wants_predictions(folder: RunFolder, warn: Warn) -> bool:
     """Whether there are weights that nobody has asked about each sample yet."""
     try:
         step = folder.newest_checkpoint().values["step"]
@@ -125,6 +125,7 @@ def _wants_predictions(folder: RunFolder) -> bool:
     try:
         known = folder.predictions()
     except RunError:
+        warn(f"{folder.predictions_file} is damaged; it is made anew")
         return True
     return not known or any(own.step != step for own in known.values())
 

@@ -53,9 +53,10 @@ def _makeable(folder: RunFolder, finding: Finding) -> Finding:
     """The finding, without its remedy where that is no change of this recipe, or one that it cannot take."""
     try:
         changed = read_recipe(folder.recipe_file, changes(finding))
-    except RecipeError:
+        same = changed.digest == folder.recipe().digest
+    except (RecipeError, RunError):
         return replace(finding, remedy={})
-    return replace(finding, remedy={}) if changed.digest == folder.recipe().digest else finding
+    return replace(finding, remedy={}) if same else finding
 
 
 def _classes(folder: RunFolder) -> int | None:

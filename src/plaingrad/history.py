@@ -21,7 +21,8 @@ from plaingrad.errors import RunError
 
 SEEN = ("setup", "order", "probes", "look", "measured", "non_finite", "data")
 
-_MOST_STEPS = 10**9  # more than any history holds: such a number is damage
+_MOST_STEPS = 10**9  # more than any history holds, and of an epoch: such a number is damage
+_SHORTEST = 32  # bytes, of a line of a step: so many lines cannot tell of more steps than they have room for
 _MOST_SECONDS = 1e10  # three hundred years
 
 
@@ -95,14 +96,21 @@ def read(path: Path, *, warn: Callable[[str], None] | None = None) -> History:
     Raises RunError for any other line that is not a record, and for a file that cannot be read.  With `warn`
     such lines are passed over, and it hears of them in one sentence.
     """
-    history, damaged = History(), []
+    history, damaged, size, resumed = History(), [], 0, 0
     try:
         lines = path.read_bytes().splitlines() if path.exists() else []
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror}") from None
     for number, line in enumerate(lines, 1):
+        size += len(line) + 1
+        # Some steps' lines may be lost to damage, and all of them before a sitting that went on from a checkpoint.
+        most = resumed + size // _SHORTEST if history.losses else _MOST_STEPS
         try:
-            history = _with(history, _decode(line.decode("utf-8")))
+            values = _decode(line.decode("utf-8"))
+            kind = values.pop("type")
+            history = _with(history, kind, values, most)
+            if kind == "resume":
+                resumed = values["step"]
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             if number == len(lines):
                 break
@@ -115,19 +123,18 @@ def read(path: Path, *, warn: Callable[[str], None] | None = None) -> History:
     return history
 
 
-def _with(history: History, values: dict[str, Any]) -> History:
-    """The history with one line more."""
-    kind = values.pop("type")
+def _with(history: History, kind: str, values: dict[str, Any], most: int) -> History:
+    """The history with one line more, which tells of at most so many steps."""
     if kind == "step":
-        history.losses[_step(values["step"], 1) - 1 :] = [_number(values["loss"])]
+        history.losses[_step(values["step"], most, least=1) - 1 :] = [_number(values["loss"])]
     elif kind == "epoch":
-        history.records.append(_record(values))
+        history.records.append(_record(values, most))
     elif kind == "resume":
-        return history.up_to(_step(values["step"]))
+        return history.up_to(_step(values["step"], _MOST_STEPS))
     elif kind in SEEN:
-        history.seen.append({"type": kind, **values, "step": _step(values["step"])})
+        history.seen.append({"type": kind, **values, "step": _step(values["step"], most)})
     elif kind == "time":
-        history.laps.append((_step(values["step"]), _lap(values["seconds"])))
+        history.laps.append((_step(values["step"], most), _lap(values["seconds"])))
     elif kind == "end":
         history.result = values
     return history
@@ -142,11 +149,14 @@ def _whole(digits: str) -> int:
 _decode = json.JSONDecoder(parse_int=_whole).decode
 
 
-def _record(values: dict[str, Any]) -> EpochRecord:
+def _record(values: dict[str, Any], most: int) -> EpochRecord:
     val_accuracy = values["val_accuracy"]
+    epoch, step = _within(values["epoch"], _MOST_STEPS), _step(values["step"], most)
+    if epoch and step > epoch * _MOST_STEPS:
+        raise ValueError(f"{step} steps are no {epoch} epochs")
     return EpochRecord(
-        epoch=_within(values["epoch"], _MOST_STEPS),
-        step=_step(values["step"]),
+        epoch=epoch,
+        step=step,
         lr=_number(values["lr"]),
         loss=_number(values["loss"]),
         train_accuracy=_within(values["train_accuracy"], 1),
@@ -159,8 +169,8 @@ def _lap(value: dict[str, Any]) -> dict[str, float]:
     return {part: _within(seconds, _MOST_SECONDS) for part, seconds in value.items()}
 
 
-def _step(value: Any, least: int = 0) -> int:
-    if type(value) is not int or not least <= value <= _MOST_STEPS:
+def _step(value: Any, most: int, *, least: int = 0) -> int:
+    if type(value) is not int or not least <= value <= most:
         raise ValueError(f"{value!r} is no number of steps")
     return value
 

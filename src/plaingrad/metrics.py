@@ -96,8 +96,9 @@ def confidence_bins(confidence: Array, right: Array, bins: int = BINS) -> Array:
     """The same of what is known without probabilities: each sample's confidence (N,), and whether it is right."""
     confidence = confidence.astype(np.float64)
     edges = np.arange(bins + 1) / bins
-    # side="left" puts a confidence that is an edge into the bin below it: (lo, hi].  Rounding may exceed 1.
-    bin_of = np.minimum(np.searchsorted(edges, confidence, side="left"), bins) - 1
+    # side="left" puts a confidence that is an edge into the bin below it: (lo, hi].  Rounding may exceed 1, and
+    # a confidence of 0, which no softmax gives but stands for scores that are not finite, is in the first bin.
+    bin_of = np.searchsorted(edges, confidence, side="left").clip(1, bins) - 1
     columns = (None, right, confidence)
     return np.stack([np.bincount(bin_of, weights, minlength=bins) for weights in columns], axis=1)
 

@@ -30,6 +30,7 @@ from plaingrad.network import (
     Xavier,
     described,
 )
+from plaingrad.network.initializers import Draws
 
 Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -75,10 +76,12 @@ class NetworkSettings(Section):
             own["weight_init"] = choices[own.pop("init")]
         return {field: None if value == "none" else value for field, value in own.items()}
 
-    def build(self, input_shape: tuple[int, ...], classes: int, seed: int, dtype: str) -> Network:
-        """The network for samples of `input_shape` in so many classes."""
+    def build(
+        self, input_shape: tuple[int, ...], classes: int, seed: int, dtype: str, rng: Draws | None = None
+    ) -> Network:
+        """The network for samples of `input_shape` in so many classes; `rng` as in Network."""
         shared = {"input_shape": input_shape, "classes": classes, **self.numbers(seed, dtype)}
-        return self.network(**self.arguments(), **shared)
+        return self.network(**self.arguments(), **shared, rng=rng)
 
     def numbers(self, seed: int, dtype: str) -> dict[str, Any]:
         """The keyword arguments of every Network."""
@@ -178,9 +181,11 @@ class LayersSettings(NetworkSettings):
         )  # so that a mistake is told before any data is read
         return self
 
-    def build(self, input_shape: tuple[int, ...], classes: int, seed: int, dtype: str) -> Network:
-        """The network for samples of `input_shape` in so many classes."""
-        network = Network(described(self.layers, classes), input_shape, **self.numbers(seed, dtype))
+    def build(
+        self, input_shape: tuple[int, ...], classes: int, seed: int, dtype: str, rng: Draws | None = None
+    ) -> Network:
+        """The network for samples of `input_shape` in so many classes; `rng` as in Network."""
+        network = Network(described(self.layers, classes), input_shape, **self.numbers(seed, dtype), rng=rng)
         if network.output_shape != (classes,):
             raise RecipeError(
                 f"network.layers ends in samples of shape {network.output_shape}, but must end in one score for each "

@@ -20,6 +20,8 @@ Array = np.ndarray
 
 PARTS = ("validation", "test")
 SIDE = 64  # pixels of a picture at most: it is looked at beside hundreds of others
+MOST_CLASSES = 4096  # of more, a page could not show which are taken for which
+MOST_PICTURES = 1000  # of a file: more than are ever kept
 
 # Pictures kept of a split, some 600 in all: the surest of each cell of the confusion matrix, as many as there is
 # room for; the surest mistakes; and samples as they come.
@@ -165,11 +167,12 @@ class Collector(Callback):
     def predictions(
         self, part: str, split: Split, classes: Sequence[str], objective: object, step: int | None = None
     ) -> Predictions | None:
-        """What was gathered, with pictures of the split; None if there were not scores of all its samples.
+        """What was gathered, with pictures; None without scores of all samples, and of more than MOST_CLASSES classes.
 
         objective: what the network was trained towards, which tells whether its scores make probabilities.
         """
-        if not self._batches or sum(len(batch[0]) for batch in self._batches) != len(split):
+        gathered = sum(len(batch[0]) for batch in self._batches)
+        if not gathered or gathered != len(split) or len(classes) > MOST_CLASSES:
             return None
         labels, predicted, confidence, truth = (
             np.concatenate(own) for own in zip(*self._batches, strict=True)
@@ -208,10 +211,8 @@ def save(path: Path, parts: Mapping[str, Predictions]) -> None:
 def read(path: Path) -> dict[str, Predictions]:
     """The predictions in a file, by part.  Raises RunError if it is damaged, or was not written by `save`."""
     try:
-        saved = checkpoint.load(path)
-        return {
-            part: _of(part, saved.part(part), saved.values[part]) for part in PARTS if part in saved.values
-        }
+        held = checkpoint.load(path)
+        return {part: _of(part, held.part(part), held.values[part]) for part in PARTS if part in held.values}
     except (PlaingradError, KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise RunError(
             f"{path} is damaged or no file of predictions: {error}; delete it, and have it made again by: "
@@ -226,6 +227,9 @@ def _of(part: str, arrays: dict[str, Array], values: dict[str, Any]) -> Predicti
     for name, kinds in (("probabilistic", (bool,)), ("step", (int, type(None)))):
         if type(values[name]) not in kinds:
             raise DataError(f"{name} cannot be {reprlib.repr(values[name])}")
+    counts = len(values["classes"]), len(arrays["images"])
+    if not 1 <= counts[0] <= MOST_CLASSES or counts[1] > MOST_PICTURES:
+        raise DataError("there cannot be {:,} classes, or {:,} pictures".format(*counts))
     return Predictions(
         part=part,
         classes=tuple(values["classes"]),

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
+import reprlib
 import shlex
 import tomllib
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
 
 from plaingrad import checkpoint, history, predictions
 from plaingrad.checkpoint import Checkpoint, write_whole
@@ -21,7 +25,10 @@ from plaingrad.predictions import Predictions
 from plaingrad.recipe import check
 from plaingrad.settings import Recipe
 
+T = TypeVar("T")
 Warn = Callable[[str], None]
+
+_DEEPEST = 20  # tables and lists inside each other; a recipe has three or four
 
 
 def silent(message: str) -> None:
@@ -67,7 +74,7 @@ class RunFolder:
         """The folder of a run that was made before.  Raises RunError if it is not one."""
         folder = cls(Path(path))
         if not os.path.isfile(folder.recipe_file):  # False, too, for what no path can be
-            raise RunError(f"{path} is not a run folder: it holds no recipe.toml")
+            raise RunError(f"{path} is not a run folder: {_instead(folder.path)}")
         return folder
 
     def recipe(self) -> Recipe:
@@ -111,18 +118,75 @@ class RunFolder:
         """
         recipe, saved = self.recipe(), self.newest_checkpoint(warn)
         try:
-            shape, classes = tuple(saved.values["input_shape"]), tuple(saved.values["classes"])
-            network = recipe.build(shape, len(classes))
-            network.params, network.state = saved.part("best-params"), saved.part("best-state")
+            shape = _listed(saved.values, "input_shape", int)
+            classes = _listed(saved.values, "classes", str)
+            params = saved.part("best-params")
+            # The weights are replaced at once; but first the file must hold about as many as the recipe asks for.
+            rng = _NoDraws(10 * sum(value.size for value in params.values()) + 1_000_000)
+            network = recipe.build(shape, len(classes), rng=rng)
+            network.params, network.state = params, saved.part("best-state")
             return network, Normalization.from_state(saved.part("normalization")), classes
-        except (KeyError, ValueError) as error:
+        except (KeyError, ValueError, ArithmeticError, MemoryError) as error:
             raise RunError(f"{saved.path} does not belong to {self.recipe_file}: {error}") from None
 
     def _table(self) -> dict[str, Any]:
         try:
-            return tomllib.loads(self.recipe_file.read_text("utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            table = tomllib.loads(self.recipe_file.read_text("utf-8"))
+            _check_plain(table)
+        except (OSError, ValueError) as error:  # a number of thousands of digits is one, too
             raise RunError(f"{self.recipe_file} cannot be read: {error}") from None
+        except RecursionError:
+            raise RunError(f"{self.recipe_file} cannot be read: it is nested too deeply") from None
+        return table
+
+
+def _check_plain(value: Any, depth: int = 0) -> None:
+    """Raise ValueError for tables and lists too deep to be written out again, and for integers beyond TOML's."""
+    if depth > _DEEPEST:
+        raise ValueError("it is nested too deeply")
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            _check_plain(inner, depth + 1)
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError("it holds a whole number of more than 64 bits")
+
+
+def _listed(values: dict[str, Any], name: str, kind: type[T]) -> tuple[T, ...]:
+    """A list among a checkpoint's values, all of one type.  Raises ValueError for anything else."""
+    value = values[name]
+    if not isinstance(value, list) or not all(type(own) is kind for own in value):
+        raise ValueError(f"its {name} cannot be {reprlib.repr(value)}")
+    return tuple(value)
+
+
+class _NoDraws:
+    """Draws zeros, for weights that are about to be replaced, and not more numbers in all than `most`."""
+
+    def __init__(self, most: int) -> None:
+        self.left = most
+
+    def standard_normal(self, size: tuple[int, ...]) -> np.ndarray:
+        """Zeros.  Raises ValueError where they are too many."""
+        self.left -= math.prod(size)
+        if self.left < 0:
+            raise ValueError("the recipe's network has far more parameters than it holds")
+        return np.zeros(size)
+
+    def uniform(self, low: float, high: float, size: tuple[int, ...]) -> np.ndarray:
+        """The same."""
+        return self.standard_normal(size)
+
+
+def _instead(path: Path) -> str:
+    """What a path is, which is no run's folder, and what to do."""
+    if os.path.isfile(path):
+        return "it is a file; name the folder that holds recipe.toml"
+    if os.path.isfile(path / "study.toml"):
+        return "it is a search's; name the folder of one of its runs, under trials/ or final/"
+    runs = sorted(own.parent.name for own in path.glob("*/recipe.toml")) if os.path.isdir(path) else []
+    if runs:
+        return f"it holds no recipe.toml, but runs, such as {path / runs[0]}; name one"
+    return "it holds no recipe.toml"
 
 
 def claimed(out: str | Path | None, name: str, file: str, what: str) -> Path:

@@ -15,6 +15,7 @@ from pydantic import Field
 from plaingrad.data import SOURCES, Augmentation, ColorJitter, Crop, Cutout, Dataset, Flip, load_data
 from plaingrad.errors import RecipeError, suggestion
 from plaingrad.network import Network
+from plaingrad.network.initializers import Draws
 from plaingrad.network_settings import (
     AnyNetwork,
     Count,
@@ -113,9 +114,19 @@ class Recipe(Section):
     schedule: dict[str, Any] = Field(default={"name": "constant"})
     training: TrainingSettings = TrainingSettings()
 
-    def build(self, input_shape: tuple[int, ...], classes: int, *, dtype: str | None = None) -> Network:
-        """The network, with its initial weights, for samples of `input_shape` in so many classes."""
-        return self.network.build(input_shape, classes, self.seed, dtype or self.training.dtype)
+    def build(
+        self,
+        input_shape: tuple[int, ...],
+        classes: int,
+        *,
+        dtype: str | None = None,
+        rng: Draws | None = None,
+    ) -> Network:
+        """The network, with its initial weights, for samples of `input_shape` in so many classes.
+
+        rng: draws the weights; by default a generator made from `seed`.
+        """
+        return self.network.build(input_shape, classes, self.seed, dtype or self.training.dtype, rng)
 
     @property
     def digest(self) -> str:

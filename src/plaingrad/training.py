@@ -291,4 +291,7 @@ def _write_report(recorder: Recorder) -> bool:
     except OSError as error:
         recorder.warn(f"could not write {file}: {error.strerror or error}")
         return False
+    except Exception as error:  # a defect of the page must not cost a run its result
+        recorder.warn(f"could not write {file}: {type(error).__name__}: {error}; please report this")
+        return False
     return True

@@ -194,6 +194,7 @@ class Page:
 
     def pdf(self, name: str) -> Path:
         """Print the page on A4, into the artefacts."""
+        self.look(printed=True)
         path = artifacts() / f"{name}.pdf"
         size = {"paperWidth": 8.27, "paperHeight": 11.69}
         margins = dict.fromkeys(("marginTop", "marginRight", "marginBottom", "marginLeft"), 0.4)

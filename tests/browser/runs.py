@@ -78,12 +78,21 @@ def hostile_names(file: Path, out: Path) -> Path:
     return _trained({"name": "npz", "path": str(file)}, out)
 
 
+def many_classes(file: Path, out: Path) -> Path:
+    """A run on more classes than a matrix could show, with long names and few samples of each."""
+    rng = np.random.default_rng(2)
+    names = [f"species {number:02d}, northern rough-winged swallow" for number in range(30)]
+    images = rng.integers(0, 256, (12 * len(names), 1, 8, 8), dtype=np.uint8)
+    np.savez(file, images=images, labels=np.arange(len(images)) % len(names), classes=np.array(names))
+    return _trained({"name": "npz", "path": str(file), "test": 90}, out)
+
+
 def _trained(data: dict[str, Any], out: Path) -> Path:
     """A small convolutional network, which learns nothing from noise and so makes many mistakes."""
     recipe = {
         "name": "<b>recipe & co",
         "description": DESCRIPTION,
-        "data": {**data, "validation": 14, "test": 28, "normalize": "symmetric"},
+        "data": {"validation": 14, "test": 28, "normalize": "symmetric", **data},
         "network": {"name": "three-layer-conv", "filters": 4, "size": 3, "hidden": 8},
         "training": {"epochs": 2, "batch_size": 20},
     }
@@ -156,7 +165,7 @@ def damaged(run: Path, out: Path) -> Path:
 
 
 BROKEN = {"crashed": crashed, "empty": empty, "not a number": not_a_number, "old": old, "damaged": damaged}
-PAGES = ("digits", "hostile files", "hostile names", "diverged", *BROKEN)
+PAGES = ("digits", "hostile files", "hostile names", "many classes", "diverged", *BROKEN)
 
 
 def make(name: str, root: Path, good: Callable[[], Path]) -> Path:
@@ -167,6 +176,8 @@ def make(name: str, root: Path, good: Callable[[], Path]) -> Path:
         return hostile_files(root / "pictures", root / FOLDER)
     if name == "hostile names":
         return hostile_names(root / "names.npz", root / "hostile names")
+    if name == "many classes":
+        return many_classes(root / "species.npz", root / name)
     if name == "diverged":
         return diverged(root / name)
     return BROKEN[name](good(), root / name)

@@ -33,8 +33,7 @@ def test_nothing_is_wrong_with_any_page(page, file, name):
 
 @pytest.mark.parametrize("name", ALL)
 def test_on_paper_nothing_is_cut_off(page, file, name):
-    # Browsers shrink a page down to half its size if only that makes it fit; a run's should need none of it.
-    page.open(file(name), width=PAPER if name in PAGES else 2 * PAPER, printed=True)
+    page.open(file(name), width=PAPER, printed=True)
     assert page.faults() == []
 
 

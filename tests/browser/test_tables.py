@@ -120,6 +120,53 @@ def test_a_tile_shows_the_picture_of_its_sample(page, predictions):
     assert np.corrcoef(seen.ravel(), levels.ravel())[0, 1] > 0.95
 
 
+def visible(page, table):
+    """How many rows of a table a reader sees."""
+    return page.run(
+        f"return [...document.querySelectorAll('{table} tbody tr')].filter(own => own.checkVisibility()).length"
+    )
+
+
+@pytest.mark.parametrize("script", [True, False])
+@pytest.mark.parametrize("section", ["#classes", "#confusion"])
+def test_of_a_long_table_the_rest_is_shown_when_it_is_asked_for(page, run, section, script):
+    page.open(run("many classes") / "report.html", script=script)
+    rows = len(rows_of(page, f"{section} table"))
+    assert rows > 25
+    assert visible(page, f"{section} table") == 15
+    page.one(f"{section} summary").click()
+    assert visible(page, f"{section} table") == rows
+    assert page.faults() == []
+
+
+def test_classes_of_few_samples_are_counted_and_sorted_by_their_share(page, run):
+    page.open(run("many classes") / "report.html")
+    shares = [own.split(" of ") for own in column(page, "#classes table", 1)]
+    assert all(len(own) == 2 for own in shares)
+    worth = [int(right) / int(count) for right, count in shares]
+    assert worth == sorted(worth), "the worst first"
+    for _ in range(2):
+        page.all("#classes thead button")[1].click()
+    again = [
+        int(right) / int(count)
+        for right, count in (own.split(" of ") for own in column(page, "#classes table", 1))
+    ]
+    assert again == sorted(worth, reverse=True)
+
+
+def test_a_matrix_has_few_pictures_of_a_cell_and_says_of_how_many(page, predictions):
+    counts = predictions.confusion
+    cell = page.one(".matrix td.right a")
+    cell.click()
+    heading = page.text(".of-class.shown h3")
+    kept = len(shown(page))
+    assert heading == f"0 named right: {kept} of {counts[0, 0]}, the surest first"
+    assert not page.all(".of-class.shown .truth")
+    assert not any(own.is_displayed() for own in page.all(".of-class.shown b"))
+    title = page.one(".matrix td.right a").get_attribute("title")
+    assert title.startswith(f"0 named right: {counts[0, 0]} of {counts[0].sum()}, ")
+
+
 def _diagonal(predictions):
     import numpy as np
 

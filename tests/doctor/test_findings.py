@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from doctor.models import finding
 from plaingrad.insight.doctor import CONDITIONS, Diagnosis, Evidence, diagnose
 from plaingrad.insight.doctor.diagnosis import certainty
+from plaingrad.insight.doctor.evidence import Evaluation, Order
 
 
 def test_findings_keep_their_order_and_hints_are_apart():
@@ -21,7 +23,8 @@ def test_findings_keep_their_order_and_hints_are_apart():
 
 
 def test_hints_alone_are_no_findings():
-    diagnosis = diagnose(Evidence(), examine=lambda evidence: (finding(sure=0.4),))
+    known = Evidence(losses=(1.0,) * 20)
+    diagnosis = diagnose(known, examine=lambda evidence: (finding(sure=0.4),))
     assert diagnosis.ok
     assert str(diagnosis).startswith("Nothing wrong was found")
     assert diagnosis.to_dict()["hints"][0]["sure"] == 0.4
@@ -94,3 +97,22 @@ def test_a_healthy_run_says_of_how_many_conditions():
     assert diagnosis.summary.startswith(
         f"Nothing wrong was found: the run shows none of the {len(CONDITIONS) - len(unjudged)} conditions"
     )
+
+
+@pytest.mark.parametrize(
+    ("steps", "says"), [(0, "no steps and"), (1, "1 step and"), (19, "19 steps and"), (20, None)]
+)
+def test_a_run_that_has_hardly_begun_is_not_called_healthy(steps, says):
+    known = Evidence(losses=(1.0,) * steps, order=Order(0.0, None, 0.1, 0.1))
+    diagnosis = diagnose(known, examine=lambda evidence: ())
+    expected = (
+        f"Too little is on record to judge: {says} no evaluation." if says else "Nothing wrong was found"
+    )
+    assert diagnosis.summary.startswith(expected)
+    assert (
+        repr(diagnosis) == f"<Diagnosis: {'too little is on record' if says else 'nothing wrong was found'}>"
+    )
+    evaluated = replace(known, evaluations=(Evaluation(1, 1.0, train_accuracy=0.9),))
+    assert diagnose(evaluated, examine=lambda evidence: ()).summary.startswith("Nothing wrong was found")
+    found = diagnose(known, examine=lambda evidence: (finding("overfitting", 0.9),))
+    assert found.summary == "It is overfitting."

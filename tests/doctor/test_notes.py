@@ -36,6 +36,12 @@ def test_what_a_later_version_adds_is_passed_over():
     assert from_line(line(note) | {"entropy": 3}) == note
 
 
+@pytest.mark.parametrize("unmeasured", [None, 0.0])  # 0 is what older versions wrote
+def test_a_class_without_samples_comes_back(unmeasured):
+    note = Note(7, Measured(0.5, 0.6, (3, 0), (1.0, unmeasured)))
+    assert from_line(line(note)) == note
+
+
 LOOK = line(Note(1, Look(1, 2.0, 3.0)))
 
 

@@ -15,6 +15,7 @@ from plaingrad.data import as_dataset
 from plaingrad.errors import NonFiniteError, RecipeError
 from plaingrad.insight.data_facts import data_facts
 from plaingrad.insight.doctor import NonFinite, Probes, Watch
+from plaingrad.insight.doctor.watch import SHARE
 from plaingrad.insight.facts import DataFacts
 from plaingrad.network import NegativeLogLikelihood
 
@@ -96,11 +97,11 @@ def test_looks_are_early_and_often_and_at_each_epoch():
     assert len(evidence.losses) == 36
 
 
-def test_without_time_to_spend_the_early_looks_and_the_last_are_left():
+def test_without_time_to_spend_the_early_looks_those_of_quarters_and_the_last_are_left():
     watch = Watch(share=0)
     models.solver(network(), watch, epochs=40).train()
     steps = [look.step for look in watch.evidence().looks]
-    assert set(steps) <= {0, 1, 2, 5, 10, 20, 50, 360}
+    assert set(steps) <= {0, 1, 2, 5, 10, 20, 50, 90, 180, 270, 360}
     assert {0, 1, 360} <= set(steps)
 
 
@@ -117,6 +118,38 @@ def test_a_look_that_would_take_too_long_is_taken_later(monkeypatch):
     assert steps[-1] == 360
     assert 2 not in steps
     assert len(steps) > 5
+
+
+def test_what_comes_before_the_first_step_is_not_charged(monkeypatch):
+    """A day of compiling in the first look; then steps of a second and looks of 10 ms, by a clock of the test's."""
+    from plaingrad.insight.doctor import watch as module
+
+    now, looked = [0.0], module.look_at
+
+    def look_at(*args, step, **more):
+        now[0] += 86400 if step == 0 else 0.01
+        return looked(*args, step=step, **more)
+
+    class Passes(pg.Callback):
+        def on_step(self, solver, loss):
+            now[0] += 1
+
+    monkeypatch.setattr(module.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(module, "look_at", look_at)
+    watch = Watch()
+    solver = models.solver(network(), watch, Passes(), epochs=20)
+    solver.train()
+    steps = {look.step for look in watch.evidence().looks}
+    assert {record.step for record in solver.records} <= steps
+    assert 86400 < watch.seconds < 86401
+    assert (watch.seconds - 86400) / (now[0] - 86400) < SHARE
+
+
+def test_what_comes_before_the_first_step_is_a_part_of_its_own():
+    watched, plain = models.solver(network(), Watch()), models.solver(network())
+    for solver in (watched, plain):
+        solver.train()
+    assert set(watched.stopwatch.seconds) - set(plain.stopwatch.seconds) == {"first look", "watching"}
 
 
 def test_short_epochs_are_not_all_looked_at():
@@ -282,6 +315,7 @@ def test_setup_tells_what_was_set():
     assert (setup.reg, setup.dropout, setup.batchnorm, setup.augmented) == (0.1, 0.3, True, False)
     assert setup.parameters == net.params.flat.size
     assert setup.frozen == ("affine1.weight", "affine1.bias")
+    assert setup.classes == ("0", "1", "2")
 
 
 def test_setup_of_a_plain_model_leaves_open_what_it_does_not_tell():
@@ -303,6 +337,18 @@ def test_evaluations_have_losses_and_classes(model):
         assert sum(own.predicted) == len(validation)
         right = np.bincount(validation.labels, minlength=3) @ np.array(own.per_class)
         assert right / len(validation) == pytest.approx(own.val_accuracy)
+
+
+def test_of_a_class_without_samples_no_accuracy_is_known():
+    data = models.points()
+    kept = data["y_val"] != 1
+    data |= {"X_val": data["X_val"][kept], "y_val": data["y_val"][kept]}
+    watch = Watch()
+    pg.Solver(models.Student(), data, epochs=1, batch_size=10, callbacks=[watch]).train()
+    zero, one, two = watch.evidence().evaluations[-1].per_class
+    assert one is None
+    assert 0 <= zero <= 1
+    assert 0 <= two <= 1
 
 
 def test_the_loss_of_an_evaluation_is_the_models():

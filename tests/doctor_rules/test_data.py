@@ -111,6 +111,37 @@ def test_imbalance_is_between_classes_that_have_samples():
     assert not labels.class_imbalance(healthy(data=data(class_counts=(300, *(200,) * 9))))
 
 
+def test_of_a_class_that_was_not_measured_no_accuracy_is_evidence():
+    uneven = data(class_counts=(1000, *(200,) * 8, 50))
+    known = {share: healthy(data=uneven, evaluations=_with_last(share)) for share in (0.25, None)}
+    measured, unmeasured = (labels.class_imbalance(evidence).evidence for evidence in known.values())
+    assert measured[1] == "at step 400 the accuracy is 90 % for the one and 25 % for the other"
+    assert len(unmeasured) == 1
+
+
+def test_a_class_without_samples_to_measure_may_well_be_predicted():
+    predicted = (*(111,) * 9, 0)
+    for share in (0.0, None):
+        known = evaluations([0.8] * 10, [0.78] * 10, predicted=predicted, per_class=(*(0.9,) * 9, share))
+        assert bool(labels.class_never_predicted(healthy(evaluations=known))) == (share == 0.0)
+
+
+def test_classes_are_called_by_their_names():
+    named = setup(classes=("truck", *map(str, range(1, 9)), "a\x1b[31mred"))
+    finding = labels.class_imbalance(healthy(data=data(class_counts=(1000, *(200,) * 8, 50)), setup=named))
+    assert finding.evidence[0].startswith(
+        r"class 'truck' has 1000 training samples, class 'a\x1b[31mred' has 50: 20 times"
+    )
+    known = evaluations([0.8] * 10, [0.78] * 10, predicted=(0, 0, *(125,) * 8))
+    finding = labels.class_never_predicted(healthy(evaluations=known, setup=named))
+    assert finding.what == "Class 'truck', 1 is never predicted."
+
+
+def _with_last(share):
+    """Evaluations that measured 0.9 for each class but the last."""
+    return evaluations([0.9] * 10, [0.9] * 10, per_class=(*(0.9,) * 9, share))
+
+
 @pytest.mark.parametrize("changes", [{"consecutive": 1.0}, {"same_each_epoch": True}, {"largest_share": 0.9}])
 def test_batches_in_order_are_not_shuffled(changes):
     assert batches.no_shuffling(healthy(order=replace(MIXED, **changes)))

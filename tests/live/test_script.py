@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from importlib import resources
 
 import pytest
@@ -45,9 +47,10 @@ class Stub:
             (resources.files("plaingrad") / "report" / name).read_text("utf-8")
             for name in ("live.js", "page.js")
         )
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         policy = (
             '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-            "style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'\">"
+            f"style-src 'unsafe-inline'; script-src 'sha256-{digest}'; connect-src 'self'\">"
         )
         head = _HEAD.format(title=self.title, height=self.height).replace("<title>", policy + "<title>")
         return head + "".join(self.parts) + _REST.format(script=script)

@@ -105,6 +105,48 @@ def test_the_loss_is_logarithmic_only_over_decades():
     assert scale([*np.logspace(1, -4, 200), 0.0]) == "linear", "0 has no logarithm"
 
 
+def upright(axes):
+    """Where there are thin lines from the bottom to the top, and what is written beside them."""
+    places = {line.get_xdata()[0] for line in axes.lines if list(line.get_ydata()) == [0, 1]}
+    return places, [own.get_text() for own in axes.texts]
+
+
+def test_the_best_evaluation_is_marked_in_loss_and_accuracy():
+    records = [record(10 * i, 10, val=val) for i, val in ((1, 0.3), (2, 0.7), (3, 0.7), (4, NAN))]
+    history = History(np.linspace(2, 1, 40).tolist(), records)
+    for figure in (plots.loss(history), plots.accuracy(history), plots.history(history)):
+        assert upright(figure.axes[0]) == ({2.0}, ["best"])
+    assert upright(plots.loss(History([1.0, 2.0], [record(2, 2, val=None)])).axes[0]) == (set(), [])
+
+
+def test_where_a_run_broke_off():
+    history = History([2.3] * 10, seen=[{"type": "non_finite", "step": 10, "where": None}])
+    assert upright(plots.loss(history).axes[0]) == ({10.0}, ["not finite from here"])
+    history.seen[0]["step"] = 10**8  # no such step: the line stays in the picture
+    assert upright(plots.loss(history).axes[0]) == ({10.0}, ["not finite from here"])
+
+
+def test_huge_losses_are_written_with_their_power():
+    axes = plots.loss(History([1e6, 2e6, 3e6])).axes[0]
+    axes.figure.canvas.draw()
+    assert all(
+        "e6" in label.get_text()
+        for label in axes.get_yticklabels()
+        if axes.get_ylim()[0] <= label.get_position()[1]
+    )
+
+
+def test_epochs_are_whole():
+    for epochs in (1, 2, 3, 40):
+        axes = plots.accuracy(falling(10 * epochs, 10)).axes[0]
+        assert all(tick == round(tick) for tick in axes.get_xticks())
+
+
+def test_loss_and_accuracy_are_of_one_size():
+    run = falling(100, 10)
+    assert plots.loss(run).get_size_inches().tolist() == plots.accuracy(run).get_size_inches().tolist()
+
+
 def test_a_gap_stays_a_gap():
     y = lines(plots.loss(HISTORIES["gaps"]))["step"].get_ydata()
     np.testing.assert_array_equal(np.isnan(y), [False, True, True, False, False, True])

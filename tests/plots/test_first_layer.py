@@ -15,30 +15,43 @@ from plaingrad.run_folder import RunFolder
 from plots.runs import RECIPE, drawn, texts
 
 
-def test_weight_grid_only_for_images():
+def picture_of(*arguments):
     from PIL import Image
 
-    weight = np.random.default_rng(0).standard_normal((3 * 4 * 5, 7))
-    picture = Image.open(io.BytesIO(weight_grid(weight, (3, 4, 5))))
-    assert picture.mode == "RGB"
-    assert weight_grid(weight, (60,)) is None
-    assert weight_grid(weight, (2, 6, 5)) is None
-    assert weight_grid(weight[:-1], (3, 4, 5)) is None
+    return Image.open(io.BytesIO(weight_grid(*arguments)))
+
+
+def test_weight_grid_only_for_images():
+    weight = np.random.default_rng(0).standard_normal((3 * 13 * 14, 7))
+    picture = picture_of(weight, (3, 13, 14))
+    assert (picture.mode, picture.size) == ("RGBA", (7 * 15 - 1, 13)), "a pixel for each weight"
+    assert picture_of(weight, (1, 39, 14)).mode == "LA"
+    assert weight_grid(weight, (546,)) is None
+    assert weight_grid(weight, (2, 39, 7)) is None
+    assert weight_grid(weight[:-1], (3, 13, 14)) is None
 
 
 def test_weight_grid_of_filters():
-    from PIL import Image
-
-    filters = np.zeros((4, 3, 2, 2))
-    filters[3, 0, 1, 0] = 1  # the last of four in a row: red, lower left
-    picture = np.asarray(Image.open(io.BytesIO(weight_grid(filters, (3, 8, 8)))))
-    scale = len(picture) // 24  # four tiles of 24 pixels, and gaps of one
-    assert picture.shape == (24 * scale, (4 * 24 + 3) * scale, 3)
-    rows, columns = np.nonzero(picture.any(axis=-1))
-    assert (rows.min(), rows.max()) == (12 * scale, 24 * scale - 1)
-    assert (columns.min(), columns.max()) == (3 * 25 * scale, (3 * 25 + 12) * scale - 1)
-    assert tuple(picture[-1, 3 * 25 * scale]) == (255, 0, 0)
+    filters = np.zeros((9, 3, 2, 2))
+    filters[3, 0, 1, 0] = 1  # the fourth: red, lower left
+    picture = np.asarray(picture_of(filters, (3, 8, 8)))
+    assert picture.shape == (2 * 12 + 1, 8 * 12 + 7, 4), (
+        "8 beside each other, 12 pixels each, and gaps of one"
+    )
+    rows, columns = np.nonzero(picture[..., :3].any(axis=-1))
+    assert (rows.min(), rows.max()) == (6, 11)
+    assert (columns.min(), columns.max()) == (3 * 13, 3 * 13 + 5)
+    assert tuple(picture[11, 3 * 13]) == (255, 0, 0, 255)
     assert weight_grid(filters, (1, 8, 8)) is None
+
+
+def test_between_the_units_there_is_nothing():
+    opaque = np.asarray(picture_of(np.ones((10, 1, 3, 3)), (1, 8, 8)))[..., 1]
+    assert not opaque[12].any()
+    assert not opaque[:, 12::13].any()
+    assert (opaque[:12, :12] == 255).all()
+    assert (opaque[13:, 13:25] == 255).all()
+    assert not opaque[13:, 25:].any(), "two in the last row"
 
 
 def test_weights_that_are_not_finite():
@@ -50,7 +63,7 @@ def test_weights_that_are_not_finite():
 def test_a_network():
     figure = plots.weights(pg.FullyConnectedNet([4], input_shape=(1, 5, 6)))
     assert len(figure.axes) == 1
-    assert figure.axes[0].images[0].get_array().shape == (2 * 5 + 1, 2 * 6 + 1)
+    assert figure.axes[0].images[0].get_array().shape == (2 * 5, 4 * 2 * 6 + 3, 4)
     assert drawn(figure)
 
 
@@ -84,8 +97,13 @@ def test_inputs_that_are_no_images():
 def test_what_has_no_such_weights(tmp_path):
     with pytest.raises(RunError, match="weights of a Network"):
         plots.weights(SimpleNamespace(params={"W1": np.zeros((3, 4))}))
-    with pytest.raises(RunError, match="a run is given as"):
+    with pytest.raises(
+        RunError, match="weights are those of a network, or of a run's folder or result, not of 4"
+    ):
         plots.weights(4)
     (tmp_path / "recipe.toml").write_text(read_recipe("digits", RECIPE).to_toml())
     with pytest.raises(RunError, match="checkpoint"):
+        plots.weights(tmp_path)
+    (tmp_path / "history.jsonl").write_text('{"type": "non_finite", "step": 1, "where": null}\n')
+    with pytest.raises(RunError, match="broke off before its first checkpoint"):
         plots.weights(tmp_path)

@@ -32,6 +32,17 @@ def test_mistakes_stand_out():
     assert drawn(figure)
 
 
+def test_long_names_stay_over_their_own_image():
+    names = ["Golden-crowned kinglet", "Lesser black-backed gull", "a" * 500]
+    figure = plots.samples(IMAGES, [0, 1, 2, 0, 1], [1, 2, 0, 0, 1], [1.0] * 5, names)
+    figure.draw_without_rendering()
+    tiles = [axes for axes in figure.axes if axes.images]
+    room = tiles[1].get_window_extent().x0 - tiles[0].get_window_extent().x0
+    for axes in tiles:
+        assert axes.title.get_window_extent().width < room
+        assert "…" in axes.get_title()
+
+
 def test_at_most_so_many_and_numbers_where_there_are_no_names():
     assert titles(plots.samples(IMAGES, [4, 3, 2, 1, 0], most=2)) == ["4", "3"]
 

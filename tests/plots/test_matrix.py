@@ -34,6 +34,16 @@ def test_any_number_of_classes(classes):
     assert drawn(figure)
 
 
+def test_of_many_classes_there_are_neither_names_nor_counts():
+    few, many = (
+        texts(plots.confusion(5 * np.eye(n, dtype=int), [f"class {i}" for i in range(n)])) for n in (20, 26)
+    )
+    assert {"class 0", "class 19", "5", "true class"} <= set(few)
+    assert not [text for text in many if text.startswith("class")]
+    assert many.count("5") <= 2, "as ticks"
+    assert "true class, by its number" in many
+
+
 def test_a_class_without_samples():
     assert drawn(plots.confusion(np.zeros((3, 3), dtype=int)))
 
@@ -44,6 +54,7 @@ def test_a_class_without_samples():
         (np.zeros((2, 3), dtype=int), None, ShapeError, "shape"),
         (np.zeros((0, 0), dtype=int), None, ShapeError, "shape"),
         ([[1, "x"]], None, ShapeError, "shape"),
+        ([[1, 2], [3]], None, ShapeError, "as many rows as columns"),
         ([[0.5, 0.5], [0, 1.0]], None, DataError, "counts"),
         ([[1, -1], [0, 1]], None, DataError, "counts"),
         ([[1, 0], [0, 1]], ["one"], DataError, "1 names for the 2 classes"),

@@ -34,9 +34,11 @@ def test_probabilities_bins_and_predictions_say_the_same():
     ):
         curve = lines(figure)["accuracy"]
         np.testing.assert_allclose(curve.get_xdata(), bins[there, 2] / bins[there, 0], rtol=1e-5)
-        np.testing.assert_allclose(curve.get_ydata(), bins[there, 1] / bins[there, 0])
+        enough = bins[there, 0] >= 10
+        share = bins[there, 1] / bins[there, 0]
+        np.testing.assert_allclose(curve.get_ydata(), np.where(enough, share, np.nan))
         error = metrics.expected_calibration_error(PROBABILITIES, LABELS)
-        assert f"expected calibration error {100 * error:.3g} %" in texts(figure)
+        assert f"expected calibration error {100 * error:.2g} %" in texts(figure)
         assert drawn(figure)
 
 
@@ -46,8 +48,31 @@ def test_the_numbers_of_samples_stand_beneath():
     assert heights == bins[:, 0].tolist()
 
 
+def test_few_samples_are_hollow_dots_that_nothing_joins():
+    bins = np.zeros((15, 3))
+    bins[[9, 10, 12, 14]] = [9, 9, 5.6], [10, 5, 6.8], [1, 0, 0.83], [50, 49, 50.000001]
+    found = lines(plots.calibration(bins))
+    np.testing.assert_allclose(found["accuracy"].get_ydata(), [np.nan, 0.5, np.nan, 0.98])
+    assert found["accuracy"].get_xdata().max() <= 1, "a sum of rounded numbers may be more"
+    np.testing.assert_allclose(found["few"].get_ydata(), [1.0, 0.0])
+    assert (found["few"].get_linestyle(), found["few"].get_markerfacecolor()) == ("None", "none")
+    assert "of fewer than 10 samples" in texts(plots.calibration(bins))
+    assert "of fewer than 10 samples" not in texts(plots.calibration(bins, legend=False))
+
+
+def test_both_axes_go_from_0_to_100_per_cent():
+    figure = plots.calibration(PROBABILITIES, LABELS)
+    above, below = figure.axes
+    assert drawn(figure)
+    ticks = [f"{percent} %" for percent in range(0, 101, 20)]
+    assert [label.get_text() for label in above.get_yticklabels()] == ticks
+    assert [label.get_text() for label in below.get_xticklabels()] == ticks
+
+
 def test_a_single_sample():
-    assert drawn(plots.calibration(np.array([[0.0, 1.0]]), np.array([0])))
+    figure = plots.calibration(np.array([[0.0, 1.0]]), np.array([0]))
+    assert set(lines(figure)) == {"few"}
+    assert drawn(figure)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from plaingrad.recipe import read_recipe
 
@@ -49,3 +50,12 @@ def a_run(
                       "seconds": 2.0, "steps": 5 * epochs, "epochs": epochs})  # fmt: skip
     (path / "history.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return path
+
+
+def the_runs(tmp_path: Path, reached: dict[float, list[float]], **more: Any) -> list[Path]:
+    """Runs of several learning rates and seeds: {rate: accuracies}."""
+    return [
+        a_run(tmp_path / f"lr{rate}-s{seed}", own, seed=seed, changes=(f"optimizer.lr={rate}",), **more)
+        for rate, accuracies in reached.items()
+        for seed, own in enumerate(accuracies)
+    ]

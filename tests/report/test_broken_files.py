@@ -1,5 +1,7 @@
 """Runs with broken files: their pages say what could not be read, and show all that could."""
 
+import math
+import re
 import shutil
 
 import numpy as np
@@ -8,10 +10,10 @@ from safetensors.numpy import save_file
 
 from plaingrad import checkpoint
 from plaingrad import predictions as files
-from plaingrad.report import contents
+from plaingrad.report import comparison, contents
 from plaingrad.run_folder import RunFolder
 
-from .made import flip, predictions
+from .made import flip, predictions, rewrite
 from .parsed import ALL, OF_SAMPLES, OF_WEIGHTS, said, text
 
 # The checkpoints
@@ -50,6 +52,40 @@ def test_a_checkpoint_of_another_network(copy, page, hidden):
     assert ["does not belong to" in own for own in shown.problems] == [True]
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"input_shape": 5},
+        {"input_shape": "[1, 2]"},
+        {"input_shape": [8.0, 8.0]},
+        {"input_shape": [0]},
+        {"input_shape": [10**6, 10**6]},
+        {"input_shape": [10**18]},
+        {"classes": [["a"], ["b"]]},
+        {"classes": 10},
+        {"classes": []},
+        {"classes": [str(number) for number in range(10**5)]},
+    ],
+    ids=str,
+)
+def test_a_whole_checkpoint_that_no_run_wrote(copy, wrong):
+    for file in sorted((copy / "checkpoints").iterdir()):
+        own = checkpoint.load(file)
+        checkpoint.save(file, own.arrays, own.values | wrong)
+    made = contents.read(RunFolder.open(copy))
+    assert made.network is None
+    assert ["does not belong to" in own for own in made.problems] == [True]
+    assert len(made.problems[0]) < 1000
+
+
+def test_a_recipe_of_a_network_far_larger_than_the_checkpoint(copy):
+    recipe = (copy / "recipe.toml").read_text()
+    (copy / "recipe.toml").write_text(recipe.replace("    9,", "    2147483647,"))
+    made = contents.read(RunFolder.open(copy))
+    assert made.network is None
+    assert ["the recipe's network has far more parameters" in own for own in made.problems] == [True]
+
+
 # The predictions
 
 
@@ -67,6 +103,7 @@ def signed(arrays, values):
 
 
 GOOD = {name: getattr(predictions([0, 1, 1], [1, 1, 0]), name) for name in files._ARRAYS}
+MANY = {name: getattr(predictions([0, 1] * 33_500, [1, 1] * 33_500), name) for name in files._ARRAYS}
 VALUES = {"classes": ["a", "b"], "probabilistic": True, "files": [], "step": None}
 
 
@@ -95,6 +132,9 @@ VALUES = {"classes": ["a", "b"], "probabilistic": True, "files": [], "step": Non
         signed(GOOD, {"test": VALUES | {"classes": [1, 2]}}),
         signed(GOOD, {"test": VALUES | {"files": ["only one"]}}),
         signed(GOOD, {"test": VALUES | {"step": "7"}}),
+        signed(GOOD, {"test": VALUES | {"classes": [str(number) for number in range(200_000)]}}),
+        signed({name: own[:0] for name, own in GOOD.items()}, {"test": VALUES | {"classes": []}}),
+        signed(MANY, {"test": VALUES}),
     ],
 )
 def test_damaged_predictions(copy, damage):
@@ -156,6 +196,10 @@ def test_predictions_of_the_validation_set_alone(copy, page):
         lambda text: text.replace("epochs = 6.0", "epochs = -6.0").encode(),
         lambda text: text.replace('name = "adamw"', 'name = "<script>"').encode(),
         lambda text: ("a." * 5000 + "b = 1\n").encode(),
+        lambda text: text.replace("[run]", "[run]\na = " + "9" * 5000).encode(),
+        lambda text: text.replace("[run]", "[run]\na = 0x" + "f" * 5000).encode(),
+        lambda text: text.replace("[run]", "[run]\na = " + "[" * 5000 + "]" * 5000).encode(),
+        lambda text: text.replace("[run]", "[run]\na = " + "[" * 200 + "]" * 200).encode(),
     ],
 )
 def test_a_recipe_that_cannot_be_read(copy, page, damage):
@@ -174,3 +218,25 @@ def test_facts_of_another_kind(copy, page, facts):
     (copy / "recipe.toml").write_text(facts + recipe, "utf-8")
     shown = page(copy)
     assert text(shown.section("again").findall(".//pre")[-1]).startswith(facts)
+
+
+@pytest.mark.parametrize("value", ['["a", "b"]', "{a = [1]}", "nan", "2020-01-01"])
+def test_a_comparison_with_facts_of_another_kind(copy, run, value):
+    recipe = (copy / "recipe.toml").read_text("utf-8")
+    for name in ("platform", "processors", "numpy", "data_sha256"):
+        recipe = re.sub(rf"(?m)^{name} = .*$", f"{name} = {value}", recipe)
+    (copy / "recipe.toml").write_text(recipe, "utf-8")
+    assert len(comparison.compare([copy, run]).cautions) == 3
+
+
+@pytest.mark.parametrize("bad", [5, -1, math.nan, True, "0.9", [0.9], 10**18])
+def test_a_comparison_of_accuracies_that_are_none(copy, run, bad):
+    rewrite(copy, lambda lines: [
+        line | {"best_val_accuracy": bad, "test_accuracy": bad} if line["type"] == "end" else
+        line | {"predicted": [bad]} if line["type"] == "measured" else line for line in lines
+    ])  # fmt: skip
+    made = comparison.compare([copy, run])
+    spoiled, whole = made.runs
+    assert (spoiled.validation, spoiled.test) == (None, None)
+    assert made.best.runs == (spoiled, whole)
+    assert made.best.accuracy == whole.validation

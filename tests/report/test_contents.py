@@ -15,7 +15,7 @@ from plaingrad.report import contents
 from plaingrad.report.words import headline
 from plaingrad.run_folder import RunFolder
 
-from .made import rewrite
+from .made import lines_of, rewrite
 from .parsed import ALL, ALWAYS, OF_CURVES, OF_SAMPLES, OF_WEIGHTS, said
 
 
@@ -70,9 +70,10 @@ def test_a_history_cut_short(copy, page, cut):
     (copy / "predictions.safetensors").unlink()
     shown = page(copy)
     assert {*OF_CURVES, *OF_WEIGHTS, *ALWAYS} <= set(shown.sections)
-    whole = "named right after" in shown.headline
-    assert whole == (cut < 30) or "has not ended" in shown.headline
-    assert "continue it" in said(shown.section("again")) or whole
+    # The last line is the result, a few hundred bytes: what is cut of it leaves a run that has not ended.
+    assert "has not ended" in shown.headline or (cut == 1 and "named right after" in shown.headline)
+    goes_on = "plaingrad train --resume" in shown.text
+    assert goes_on == ("has not ended" in shown.headline)
 
 
 def test_damaged_lines_in_the_middle(copy, page):
@@ -116,6 +117,49 @@ def test_evaluations_that_no_run_wrote(copy, bad):
         made = contents.read(RunFolder.open(copy))
         assert [own.step for own in made.history.records] == [5, 10, 20, 25, 30]
         assert ["is not a record of a run; it is passed over" in own for own in made.problems] == [True]
+
+
+def test_looks_that_saw_parameters_and_no_layer(copy, page):
+    rewrite(copy, edited("look", layers=[]))
+    shown = page(copy)
+    assert set(shown.sections) == ALL - {"signal"}
+    assert shown.problems == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [("setup", {"total_steps": 0}), ("epoch", {"epoch": 1e-320}), ("setup", {"total_steps": 10**18})],
+)
+def test_lengths_that_no_run_has(copy, page, kind, values):
+    rewrite(copy, edited(kind, **values))
+    rewrite(copy, edited("setup", steps_per_epoch=0))
+    shown = page(copy)
+    assert set(shown.sections) >= ALL - {"learning"}
+    assert len(shown.curve("loss", "step")[0]) == 30
+
+
+@pytest.mark.parametrize("kind", ["step", "epoch", "look", "measured", "time", "data", "setup"])
+def test_one_step_that_is_far_away(copy, page, kind):
+    lines = lines_of(copy)
+    last = max(number for number, line in enumerate(lines) if line["type"] == kind and line["step"] >= 0)
+    moved = {**lines[last], "step": 10**9}
+    after = next(number for number, line in enumerate(lines) if line["type"] == "step")
+    rewrite(copy, lambda lines: [*lines[: after + 1], moved, *lines[after + 1 :]])
+    shown = page(copy)
+    (problem,) = shown.problems
+    assert f"line {after + 2} is not a record of a run; it is passed over" in problem
+    assert set(shown.sections) == ALL
+
+
+def test_the_doctor_is_not_to_cost_the_page(copy, page, monkeypatch):
+    def fails(folder, evidence):
+        raise ZeroDivisionError("<b>division</b>")
+
+    monkeypatch.setattr(contents, "diagnosed", fails)
+    shown = page(copy)
+    said = "The doctor could not judge this run: ZeroDivisionError: <b>division</b>."
+    assert shown.problems == [said]
+    assert set(shown.sections) >= ALL - {"findings"}
 
 
 def test_only_the_losses(copy, page):

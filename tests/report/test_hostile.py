@@ -83,17 +83,20 @@ def test_the_names_of_classes(name, request):
     table = page.one(".//table[@class='classes sortable wide']/tbody")
     assert sorted(text(own) for own in table.findall("tr/th")) == sorted(classes)
     matrix = page.one(".//table[@class='matrix']")
-    heads = [text(own) for own in matrix.findall("thead/tr/th")[1:]]
+    heads = [text(own) for own in matrix.findall("thead/tr[2]/th")[1:]]
     assert sorted(heads) == sorted(classes)
     for link in matrix.findall(".//td/a"):
         true, predicted = int(link.attrib["data-true"]), int(link.attrib["data-predicted"])
-        wanted = f"{heads[true]} taken for {heads[predicted]}: {text(link)}"
-        assert link.attrib["data-told"] == link.attrib["aria-label"] == wanted
-    assert [text(own) for own in page.all(".//div[@class='of-class']/h3")] == heads
+        wanted = f"{heads[true]} " + (f"taken for {heads[predicted]}" if true != predicted else "named right")
+        assert link.attrib["data-told"] == wanted
+        assert link.attrib["title"] == link.attrib["aria-label"]
+        assert link.attrib["title"].startswith(f"{wanted}: {text(link)} of ")
+    told = [text(own) for own in page.all(".//div[@class='of-class']/h3")]
+    assert all(own.startswith(f"{name}: ") for own, name in zip(told, heads, strict=True))
 
 
 def test_the_names_of_files(on_files):
-    names = {text(own.findall("span[@class='is']")[-1]) for own in on_files.section("mistakes").iter("li")}
+    names = {own.attrib["title"] for own in on_files.section("mistakes").iter("li")}
     assert names <= {f"{own}/{number} {FOLDERS[number % 7]}.png" for own in FOLDERS for number in range(12)}
     assert len(names) > 5
 
@@ -166,6 +169,6 @@ def test_pictures_of_predictions_that_anybody_wrote(copy, page):
     for file in (copy / "checkpoints").iterdir():
         file.unlink()
     shown = page(copy)
-    names = [text(li.findall("span[@class='is']")[-1]) for li in shown.section("samples").iter("li")]
+    names = [text(li.find("span[@class='is name']")) for li in shown.section("samples").iter("li")]
     assert names[0] == "../../<b>"
     assert names[1].startswith('"')

@@ -3,18 +3,60 @@
 import numpy as np
 import pytest
 
-from plaingrad.report.samples import MATRIX, MISTAKES, PAIRS, Shown
+from plaingrad.report.samples import FEW, MATRIX, MISTAKES, PAIRS, Shown
 
 from .made import picture_of, predictions
 
 
-def test_a_row_for_each_class_the_best_first():
+def test_a_row_for_each_class_the_worst_first():
     shown = Shown(predictions([0, 0, 0, 0, 1, 1, 2], [1, 1, 2, 0, 1, 1, 0], classes="abcd"))
     rows = [(own.name, own.samples, own.accuracy, own.taken_for, own.share) for own in shown.by_class]
     assert rows == [
-        ("b", 2, 1.0, "", None), ("a", 4, 0.25, "b", 0.5), ("c", 1, 0.0, "a", 1.0), ("d", 0, None, "", None),
+        ("c", 1, 0.0, "a", 1.0), ("a", 4, 0.25, "b", 0.5), ("b", 2, 1.0, "", None), ("d", 0, None, "", None),
     ]  # fmt: skip
-    assert [own.number for own in shown.by_class] == [1, 0, 2, 3]
+    assert [own.number for own in shown.by_class] == [2, 0, 1, 3]
+
+
+@pytest.mark.parametrize(("samples", "said"), [(7, "6 of 7"), (FEW - 1, "18 of 19"), (FEW, "95.0 %")])
+def test_a_share_of_few_samples_is_counted(samples, said):
+    worst = Shown(predictions([0] * samples, [1] + [0] * (samples - 1))).by_class[0]
+    assert worst.written(worst.accuracy) == said
+    assert worst.written(None) == "–"
+
+
+def test_small_shares_are_left_white():
+    labels, taken = [0] * 100, [1] * 2 + [2] * 3 + [0] * 95
+    assert [cell.shade for cell in Shown(predictions(labels, taken, classes="abc")).rows[0]] == [
+        0.95,
+        0,
+        0.075,
+    ]
+
+
+def test_a_class_and_a_cell_in_words():
+    shown = Shown(predictions([0, 0, 0, 1], [0, 1, 1, 1], chosen=[0, 1]))
+    assert [shown.told(own) for own in (0, 1)] == [
+        "a: 1 of 3 right; pictures of 1 mistake and 1 other", "b: 1 of 1 right; pictures of 0 mistakes and 0 others",
+    ]  # fmt: skip
+    assert shown.cell_told(shown.rows[0][1]) == ("a taken for b", "a taken for b: 2 of 3, 66.7 %")
+    assert shown.cell_told(shown.rows[1][1]) == ("b named right", "b named right: 1 of 1, 100.0 %")
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("a/x.png", "x.png"), ("b/x.png", "b/x.png"), ("a/b/x.png", "b/x.png"), ("a/" + 24 * "x", 24 * "x"),
+     ("a/IMG_2024-05-17 holidays, in the morning 0033.png", "IMG_2024-0…ning 0033.png")],
+)  # fmt: skip
+def test_a_file_is_named_without_the_folder_of_its_class_and_not_at_length(file, name):
+    tile = Shown(predictions([0], [1], files=(file,))).mistakes[0]
+    assert (tile.name, tile.file) == (name, file)
+
+
+def test_long_names_have_wider_columns():
+    assert [Shown(predictions([0], [0], classes=(own,))).wide for own in (16 * "a", 17 * "a")] == [
+        False,
+        True,
+    ]
 
 
 def test_the_confusion_matrix():
@@ -51,7 +93,7 @@ def test_the_surest_mistakes_come_first():
     confidence = [0.4, 0.9, 0.95, 0.6, 0.8]
     shown = Shown(predictions([0, 0, 0, 1, 1], [1, 1, 0, 0, 1], confidence))
     assert [(own.true, own.predicted, own.confidence) for own in shown.mistakes] == [
-        ("a", "b", "90 %"), ("b", "a", "60 %"), ("a", "b", "40 %"),
+        ("a", "b", "90.0 %"), ("b", "a", "60.0 %"), ("a", "b", "40.0 %"),
     ]  # fmt: skip
     assert all(own.wrong for own in shown.mistakes)
     assert [own.name for own in shown.mistakes] == ["test 1", "test 3", "test 0"]
@@ -104,7 +146,7 @@ def test_a_file_has_its_name_and_another_sample_its_number():
 
 @pytest.mark.parametrize(
     ("confidence", "said"),
-    [(0.0, "0 %"), (1.0, "100 %"), (0.9999, "99.9 %"), (0.99999994, "99.9 %"), (0.4567, "45.6 %"), (0.9, "90 %"),
+    [(0.0, "0.0 %"), (1.0, "100.0 %"), (0.9999, "99.9 %"), (0.99999994, "99.9 %"), (0.4567, "45.6 %"), (0.9, "90.0 %"),
      (0.123, "12.3 %")],
 )  # fmt: skip
 def test_a_confidence_is_rounded_down(confidence, said):

@@ -65,18 +65,21 @@ def test_the_result_of_a_run_with_a_test():
     history = History([1.0] * 4, [record(2), record(4)], result=RESULT)
     assert headline(history, SAMPLES) == (
         "25.0 % of 300 test images are named right after 20 epochs, in 12.3 s of training.",
-        "So many samples leave a standard error of 2.5 points.",  # sqrt(0.25 * 0.75 / 300)
+        # By Wilson's formula, worked by hand; both evaluations are as good, and the first was kept.
+        "Between 20.4 % and 30.2 %, with 95 % confidence. The weights are those of epoch 1, the best on validation.",
     )
     said, doubt = headline(history, {}, "samples")
     assert said.startswith("25.0 % of the test samples are named right")
-    assert doubt == ""
+    assert doubt == "The weights are those of epoch 1, the best on validation."
 
 
 def test_the_result_of_a_run_without_a_test():
-    history = History([1.0] * 4, [record(4)], result=RESULT | {"test_accuracy": None})
-    said, doubt = headline(history, SAMPLES)
-    assert said.startswith("50.0 % of 1,200 validation images are named right after 20 epochs")
-    assert doubt == "So many samples leave a standard error of 1.4 points."
+    result = RESULT | {"test_accuracy": None}
+    said, doubt = headline(History([1.0] * 4, [record(4)], result=result), SAMPLES)
+    assert said.startswith("50.0 % of 1,200 validation images were named right at best after 20 epochs")
+    assert doubt == "Between 47.2 % and 52.8 %, with 95 % confidence."
+    _, doubt = headline(History([1.0] * 4, [record(2), record(4)], result=result), SAMPLES)
+    assert doubt == "It is the best of 2 evaluations, chosen by these very images."
 
 
 def test_the_result_of_a_run_that_was_measured_on_training_samples_alone():
@@ -88,11 +91,28 @@ def test_the_result_of_a_run_that_was_measured_on_training_samples_alone():
     )
 
 
-@pytest.mark.parametrize("accuracy", [0.0, 1.0])
-def test_a_result_that_leaves_no_standard_error(accuracy):
+@pytest.mark.parametrize(
+    ("accuracy", "sure"), [(0.0, "Between 0.0 % and 1.3 %"), (1.0, "Between 98.7 % and 100.0 %")]
+)
+def test_an_extreme_result_is_not_certain(accuracy, sure):
     said, doubt = headline(History(result=RESULT | {"test_accuracy": accuracy, "epochs": 1}), SAMPLES)
     assert said.startswith(f"{percent(accuracy)} of 300 test images are named right after 1 epoch, in")
-    assert doubt == ""
+    assert doubt.startswith(sure)
+
+
+@pytest.mark.parametrize(
+    ("fraction", "said"),
+    [
+        (1, "100.0 %"),
+        (0.9996, "99.96 %"),
+        (0.99996, "99.996 %"),
+        (0, "0.0 %"),
+        (1e-4, "0.01 %"),
+        (1e-9, "1e-07 %"),
+    ],
+)
+def test_all_and_nothing_are_not_rounded_to(fraction, said):
+    assert percent(fraction) == said
 
 
 def test_a_run_that_has_not_ended():
@@ -103,6 +123,9 @@ def test_a_run_that_has_not_ended():
         "This run has not ended: 2 epochs are on record.",
         "So far, 30.0 % of the validation images were named right at best.",
     )
+    setup = {"type": "setup", "step": 0, "total_steps": 100, "steps_per_epoch": 2}
+    said, _ = headline(History([1.0] * 4, [record(2), record(4)], [setup]), {})
+    assert said == "This run has not ended: 2 of 50 epochs are on record."
     said, _ = headline(History([], [record(2)]), {})
     assert said == "This run has not ended: 1 epoch is on record."
 

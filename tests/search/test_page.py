@@ -11,7 +11,6 @@ from plaingrad.report.drawing import drawing
 from plaingrad.search import pictures
 from plaingrad.search.page import render, write_page
 from plaingrad.search.results import Opening, StudyResult, TrialResult, ranked
-from plaingrad.search.scales import Range, Scale, wrapped
 
 SCALES = {
     "optimizer.lr": "log",
@@ -135,6 +134,19 @@ def test_a_table_sorts_by_numbers_and_not_by_what_stands_there():
     assert 'scope="row"' in rows[0]
 
 
+def test_numbers_of_a_choice_are_aligned_as_numbers():
+    table = trials_of(render(study(8)))
+    heads = re.findall(r'<th scope="col" class="([^"]*)">(?:<small>\w+</small>)?(\w+)</th>', table)
+    sides = {name: side for side, name in heads}
+    assert sides["batch_size"] == sides["dropout"] == ""
+    assert sides["hidden"] == sides["state"] == "left"
+
+
+def test_a_long_table_opens_and_a_short_one_is_open():
+    assert "<summary>All 30 trials</summary>" in render(study(30))
+    assert "<summary>" not in render(study(8))
+
+
 def test_a_state_can_be_switched_off_in_each_picture():
     result = study(60)
     for picture in pictures_of(render(result)):
@@ -219,6 +231,10 @@ def test_the_test_set_opened_once():
     )
     assert "94.20 % ± 0.10 on 10,000 test samples" in told
     assert f"test accuracy of trial {result.best.number}, retrained" in told
+    headline = (
+        f"94.20 % ± 0.10 on test: trial {result.best.number}, retrained with 3 fresh seeds. On validation"
+    )
+    assert headline in told, "what may be quoted comes first"
     assert "untouched" not in told
 
 
@@ -231,6 +247,7 @@ def test_the_test_set_opened_more_than_once_is_warned_of():
     assert "no longer untouched" in told
     assert "1 fresh seed, reaches 90.00 % on" in told, "one seed has no spread"
     assert f"trial {result.best.number} is the best, and it has not been tested" in told
+    assert f"Trial {result.best.number} is best on validation" in told, "its headline is not another trial's"
 
 
 @pytest.mark.parametrize(("fields", "trials"), [(1, 1), (1, 2), (5, 40), (7, 3), (12, 150)])
@@ -252,52 +269,3 @@ def test_of_thousands_the_best_are_drawn():
     page = render(result)
     assert "at most 500 trials" in text_of(page)
     assert len(page) < 6e6
-
-
-def placed(kind, values):
-    trials = tuple(TrialResult(i, "waiting", {"f": value}) for i, value in enumerate(values))
-    scale = Scale(kind, trials, "f")
-    return [scale.place(value) for value in values], scale.ticks()
-
-
-def test_numbers_lie_by_their_size_or_logarithm():
-    places, ticks = placed("log", [1e-4, 1e-2, 1e-3])
-    np.testing.assert_allclose(places, [0, 1, 0.5])
-    assert [text for _, text in ticks] == ["1e-4", "0.001", "0.01"]
-    np.testing.assert_allclose([place for place, _ in ticks], [0, 0.5, 1], atol=1e-12)
-    places, ticks = placed("linear", [16, 64, 32])
-    np.testing.assert_allclose(places, [0, 1, 1 / 3])
-    assert all("." not in text for _, text in ticks), "whole numbers have whole ticks"
-    assert len(placed("log", [0.011, 0.012])[1]) > 1
-
-
-def test_choices_stand_in_a_row_and_a_lone_value_in_the_middle():
-    places, ticks = placed("choice", [[512, 512, 256], [64], "relu", True])
-    assert [text for _, text in ticks] == ["true", "[64]", "[512, 512, 256]", "relu"]
-    np.testing.assert_allclose(places, [2 / 3, 1 / 3, 1, 0])
-    for kind, value, text in (("choice", "a", "a"), ("log", 1e-3, "0.001"), ("linear", 0.5, "0.5")):
-        assert placed(kind, [value, value]) == ([0.5, 0.5], [(0.5, text)])
-
-
-def test_a_few_that_learnt_nothing_do_not_press_the_others_together():
-    def trials(*accuracies):
-        return [TrialResult(i, "complete", {}, (own,)) for i, own in enumerate(accuracies)]
-
-    many = trials(*np.linspace(0.9, 0.95, 60).tolist(), 0.1, 0.1)
-    shown = Range.of(many, [])
-    assert shown.low > 0.8
-    assert shown.cut
-    assert shown.place(shown.within(many[-1])) == 0
-    few = Range.of(many[-5:], [])
-    assert few.low == 0.1
-    assert not few.cut
-    assert Range.of(trials(0.9), trials(0.95)).high == 0.95, "a pruned one may be ahead of all others yet"
-
-
-def test_long_names_are_broken_and_cut():
-    assert wrapped("weight_decay", 16) == "weight_decay"
-    assert wrapped("weight_decay", 11) == "weight_\ndecay"
-    assert wrapped("[512, 512, 256]", 11) == "[512, 512,\n256]"
-    assert wrapped("abcdefgh", 5) == "abcd…"
-    assert wrapped("a_b_c_d", 2, lines=2).endswith("…")
-    assert wrapped("漢\x1b", 5) == "??"

@@ -59,13 +59,16 @@ def report(
     out: Annotated[
         str | None,
         typer.Option(
-            "--out", "-o", help="Of several runs: the page; comparison.html beside the first if not given."
+            "--out", "-o", help="Where to write the page of several runs; beside the first if not given."
         ),
     ] = None,
     storage: Annotated[
         str | None, typer.Option(metavar="URL", help="Of a study in a database: where it is stored.")
     ] = None,
-    data_dir: DataDir = None,
+    data_dir: Annotated[
+        str | None,
+        typer.Option("--data-dir", help="Where the data lies: measure each sample of one run anew."),
+    ] = None,
 ) -> None:
     """Write the page of a run or of a study anew, or one page that compares several."""
     from pathlib import Path
@@ -84,13 +87,14 @@ def report(
         raise RunError("--data-dir is for the page of one run, whose samples are then measured anew")
     try:
         if alone is None:
-            print(pages.compare(runs, out))
+            page = pages.compare(runs, out)
         elif study:
             from plaingrad.search.page import write_page
             from plaingrad.search.reading import read_study
 
-            print(write_page(read_study(alone, storage=storage)))
+            page = write_page(read_study(alone, storage=storage))
         else:
-            print(evaluation.write_report(alone, data_path=data_dir, warn=console.warn))
+            page = evaluation.write_report(alone, data_path=data_dir, warn=console.warn)
     except OSError as error:
         raise RunError(f"{out or runs[0]}: the page cannot be written: {error.strerror}") from None
+    print(page)

@@ -86,9 +86,11 @@ class Pages:
         number = self._newest.number + 1 if self._newest else 1
         self._made_of = written(self.folder)  # before it is read: what comes later makes another page
         began = time.monotonic()
-        self._newest = await _in_thread(lambda: made(number, self.folder, self._render))
-        self._due = next_due(began, time.monotonic())
-        self._making = None
+        try:
+            self._newest = await _in_thread(lambda: made(number, self.folder, self._render))
+        finally:  # whatever went wrong, the next who asks begins anew
+            self._due = next_due(began, time.monotonic())
+            self._making = None
         return self._newest
 
 

@@ -97,6 +97,7 @@ def server_of(pages: Pages, hosts: Hosts) -> uvicorn.Server:
             proxy_headers=False,
             access_log=False,
             log_config=None,
+            limit_concurrency=200,  # streams stay open: more would run out of files
             log_level="critical",  # it would complain of answers cut off by Ctrl-C
             timeout_graceful_shutdown=1,
         )

@@ -29,6 +29,8 @@ Array = np.ndarray
 
 _DECADES = 100  # a loss that falls by this factor is drawn on a logarithmic scale
 _FEW = 30  # so many evaluations are each worth a dot
+_HUGE = 1e5  # a number that an axis shows by its power of ten
+_HEIGHT = 3.4  # inches, of what a page shows side by side
 _HEAD: dict[str, Any] = {"loc": "left", "fontsize": 9, "color": DARK, "pad": 7}  # what the axis shows, level
 
 
@@ -60,7 +62,7 @@ def loss(run: Any, *, legend: bool = True, learning_rate: Rate | None = None) ->
     """
     progress = Progress.of(run, learning_rate)
     steps, rates = progress.rates()
-    figure = new_figure(WIDTH, 3.5 if len(rates) else 2.9)
+    figure = new_figure(WIDTH, _HEIGHT)
     heights = [4, 1] if len(rates) else [1]
     above, *below = figure.subplots(len(heights), sharex=True, height_ratios=heights, squeeze=False)[:, 0]
     _draw_loss(above, progress, legend)
@@ -74,7 +76,7 @@ def loss(run: Any, *, legend: bool = True, learning_rate: Rate | None = None) ->
 def accuracy(run: Any, *, legend: bool = True) -> Figure:
     """Training and validation accuracy at each evaluation, the best marked.  `run` as for `history`."""
     progress = Progress.of(run)
-    figure = new_figure(WIDTH, 3.2)
+    figure = new_figure(WIDTH, _HEIGHT)
     _draw_accuracy(figure.subplots(), progress, legend)
     _finish(figure, progress)
     return figure
@@ -107,6 +109,9 @@ def _draw_loss(axes: Axes, progress: Progress, legend: bool) -> None:
             _plot(axes, key, label, progress.at(steps[kept]), values[kept], color=color)
             judged.append(values)
     _choose_scale(axes, judged, losses)
+    if progress.broke_off is not None and axes.lines:
+        _mark_step(axes, progress, progress.broke_off, "not finite from here")
+    _mark_best(axes, progress, 1)
     _close(axes, legend, "no finite loss is on record")
 
 
@@ -120,23 +125,43 @@ def _draw_accuracy(axes: Axes, progress: Progress, legend: bool) -> None:
     ):
         values = finite(values)
         if np.isfinite(values).any():
-            kept, top = thinned(values), int(np.nanargmax(values))
-            if key == "val":
-                label += f", best {100 * values[top]:.4g} %"
-                axes.plot(progress.at(steps[top]), values[top], "o", color=color, markersize=5,
+            kept = thinned(values)
+            if key == "val" and progress.best is not None:
+                top = progress.best.val_accuracy or 0.0
+                label += f", best {100 * top:.4g} %"
+                axes.plot(progress.at(progress.best.step), top, "o", color=color, markersize=6,
                           markeredgecolor="white", zorder=5, clip_on=False)  # fmt: skip
             _plot(axes, key, label, progress.at(steps[kept]), values[kept], color=color)
+    _mark_best(axes, progress, 0)
     _close(axes, legend, "no evaluation is on record")
+
+
+def _mark_best(axes: Axes, progress: Progress, height: float) -> None:
+    """Where the checkpoint with the best weights comes from."""
+    if progress.best is not None and axes.lines:
+        _mark_step(axes, progress, progress.best.step, "best", height)
+
+
+def _mark_step(axes: Axes, progress: Progress, step: int, text: str, height: float = 1) -> None:
+    """A thin upright line, and what it means, at a height from 0 to 1."""
+    left = step > progress.steps / 2
+    x = float(
+        progress.at(min(step, progress.steps))
+    )  # a damaged history may tell of steps that it does not have
+    axes.axvline(x, color=GREY, linewidth=0.7, zorder=1)
+    axes.annotate(text, (x, height), xytext=(-3 if left else 3, 3 - 6 * height), textcoords="offset points",
+                  xycoords=axes.get_xaxis_transform(), fontsize=8.5, color="#666666",
+                  ha="right" if left else "left", va="top" if height else "bottom")  # fmt: skip
 
 
 def _draw_rate(axes: Axes, x: Array, rates: Array) -> None:
     """Low and quiet: its shape, and its highest value."""
-    axes.set_title("learning rate", **_HEAD | {"fontsize": 8, "color": "#666666"})
+    axes.set_title("learning rate", **_HEAD)
     dots = {"marker": "o" if len(rates) == 1 else None}
     _plot(axes, "rate", "learning rate", x, rates, color=GREY, linewidth=1.2, **dots)
     top = float(np.nanmax(rates)) or 1.0
     axes.set_ylim(0, 1.15 * top)
-    axes.set_yticks([0, top], ["0", short_number(top)], fontsize=8)
+    axes.set_yticks([0, top], ["0", short_number(top)])
 
 
 def _plot(axes: Axes, key: str, label: str, x: Array, y: Array, **look: Any) -> None:
@@ -150,6 +175,8 @@ def _choose_scale(axes: Axes, judged: list[Array], losses: Array) -> None:
     """Logarithmic where what is `judged` spans decades, and no step's loss is 0 or less."""
     values = np.concatenate([np.empty(0), *judged])
     values = values[np.isfinite(values)]
+    if len(values) and values.max() >= _HUGE:
+        in_plain_numbers(axes.yaxis)
     if len(values) and 0 < values.min() * _DECADES < values.max() and not (losses <= 0).any():
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(numticks=6))
@@ -177,4 +204,4 @@ def _finish(figure: Figure, progress: Progress) -> None:
         axes.spines.bottom.set_bounds(0, last)
     below = figure.axes[-1]
     below.set_xlabel(progress.unit)
-    below.xaxis.set_major_locator(MaxNLocator(6, integer=last >= 3 or progress.unit == "step", min_n_ticks=1))
+    below.xaxis.set_major_locator(MaxNLocator(6, integer=last >= 1 or progress.unit == "step", min_n_ticks=1))

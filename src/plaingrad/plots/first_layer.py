@@ -17,7 +17,9 @@ from plaingrad.run_folder import RunFolder
 
 Array = np.ndarray
 
-_TILE = 24  # pixels of a filter, however small it is
+_TILE = 12  # pixels of a filter, however small it is, so that the gap of one pixel is thin
+_COLUMNS = 8  # so that a filter is 40 pixels and more on a page
+_MANY = 64  # units, of which more stand side by side
 
 
 @styled
@@ -31,7 +33,7 @@ def weights(net: Any, *, before: Any = None) -> Figure:
     """
     titles = "before", "after"
     if not hasattr(net, "params"):
-        folder = run_folder(net)
+        folder = _run_with_weights(net)
         net = folder.load()[0]
         if before is None:
             before, titles = initial_network(folder, net), ("before training", "at the best checkpoint")
@@ -43,7 +45,7 @@ def weights(net: Any, *, before: Any = None) -> Figure:
     for axes, (title, _), grid in zip(
         figure.subplots(1, len(grids), squeeze=False)[0], shown, grids, strict=True
     ):
-        axes.imshow(grid, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        axes.imshow(grid, interpolation="nearest")
         axes.set_axis_off()
         if len(shown) > 1:
             axes.set_title(title, fontsize=9, color=DARK, loc="left")
@@ -51,19 +53,20 @@ def weights(net: Any, *, before: Any = None) -> Figure:
 
 
 def weight_grid(weight: Array, input_shape: tuple[int, ...], *, most: int = 100) -> bytes | None:
-    """The first `most` units of a first layer as pictures of what they look for; PNG.
+    """The first `most` units of a first layer as pictures of what they look for; PNG, transparent between them.
 
     weight (D, units) over samples of `input_shape`, or filters (F, C, kh, kw) on their C channels; None
-    if those are not grey or colour images.
+    if those are not grey or colour images.  A weight is a pixel, or a few where a filter is tiny: who shows
+    the picture enlarges it.
     """
     grid = _grid(weight, input_shape, most)
     if grid is None:
         return None
     from PIL import Image
 
-    picture = Image.fromarray(grid[..., 0] if grid.shape[-1] == 1 else grid)
+    gray = (grid[..., 0] == grid[..., 1]).all() and (grid[..., 0] == grid[..., 2]).all()
     out = io.BytesIO()
-    picture.save(out, "PNG")
+    Image.fromarray(grid[..., 2:] if gray else grid).save(out, "PNG")
     return out.getvalue()
 
 
@@ -75,6 +78,15 @@ def first_weight(net: Model) -> Array | None:
 def initial_network(folder: RunFolder, net: Any) -> Any:
     """A run's network as it was before the first step: recipe and seed tell all of it."""
     return folder.recipe().build(net.input_shape, net.output_shape[0])
+
+
+def _run_with_weights(run: Any) -> RunFolder:
+    folder = run_folder(run, "weights are those of a network, or of a run's folder or result, not of")
+    if not any(folder.checkpoints.glob("*")) and any(
+        line["type"] == "non_finite" for line in folder.history().seen
+    ):
+        raise RunError(f"{folder.path} broke off before its first checkpoint: it has kept no weights to draw")
+    return folder
 
 
 def _grid_of(net: Any) -> Array:
@@ -93,18 +105,23 @@ def _grid_of(net: Any) -> Array:
 
 
 def _grid(weight: Array, input_shape: tuple[int, ...], most: int) -> Array | None:
-    """uint8 (rows, columns, C): the first units in a grid, or None if their inputs are no images."""
+    """uint8 (rows, columns, 4): the first units in a grid, RGBA, or None if their inputs are no images."""
     if len(input_shape) != 3 or input_shape[0] not in (1, 3):
         return None
-    columns = None
     if weight.ndim == 4 and weight.shape[1] == input_shape[0]:
-        enlarged = max(1, _TILE // max(weight.shape[2:]))  # so that gaps between them are thin
-        units = weight[:most].repeat(enlarged, axis=2).repeat(enlarged, axis=3)
-        columns = min(len(units), 12)
+        units = weight[:most]
     elif weight.ndim == 2 and weight.shape[0] == np.prod(input_shape):
         units = weight.T[:most].reshape(-1, *input_shape)
     else:
         return None
-    units = units.transpose(0, 2, 3, 1).astype(np.float64)
+    enlarged = -(-_TILE // max(units.shape[2:]))
+    units = units.repeat(enlarged, axis=2).repeat(enlarged, axis=3).transpose(0, 2, 3, 1).astype(np.float64)
     units = np.nan_to_num(units, nan=0.0, posinf=0.0, neginf=0.0)  # of a run that broke off
-    return tile_grid(units, ubound=255.0, padding=1, columns=columns).round().clip(0, 255).astype(np.uint8)
+    count, height, width, channels = units.shape
+    columns = min(count, _COLUMNS if count <= _MANY else 10)
+    grid = tile_grid(units, ubound=255.0, padding=1, columns=columns).round().clip(0, 255).astype(np.uint8)
+    opaque = np.full((*grid.shape[:2], 1), 255, np.uint8)
+    opaque[height :: height + 1] = opaque[:, width :: width + 1] = 0
+    if count % columns:  # the last row is not full
+        opaque[-height:, count % columns * (width + 1) :] = 0
+    return np.concatenate([grid.repeat(3 // channels, axis=2), opaque], axis=2)

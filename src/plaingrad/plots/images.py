@@ -10,11 +10,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from plaingrad.errors import DataError, ShapeError, require_count
-from plaingrad.plots.style import DARK, ORANGE, new_figure, shortened, styled
+from plaingrad.plots.style import DARK, ORANGE, fitted, new_figure, styled, text_width
 
 Array = np.ndarray
 
 _TILE = 0.92  # inches
+_SIZE = 7  # points, of the text over an image
 
 
 class _Shown(NamedTuple):
@@ -66,15 +67,16 @@ def samples(
         axes.set_axis_off()
     for i, axes in zip(range(count), grid.flat, strict=False):
         axes.imshow(images[i], cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-        text, color = names[shown.labels[i]], DARK
+        text, color = _fitting(names[shown.labels[i]]), DARK
         if shown.predicted is not None:
-            guess = shown.predicted[i]
-            said = [f"→ {names[guess]}"] if guess != shown.labels[i] else []
-            color = ORANGE if said else DARK
+            guess, sure = shown.predicted[i], ""
             if shown.confidence is not None:
-                said.append(f"{100 * shown.confidence[i]:.0f} %")
-            text += f"\n{', '.join(said)}"
-        axes.set_title(text, fontsize=7, color=color, pad=2, linespacing=1.1)
+                sure = f"{100 * shown.confidence[i]:.0f} %"
+            if guess != shown.labels[i]:
+                color, sure = ORANGE, sure and f", {sure}"
+                sure = f"→ {_fitting(names[guess], f'→ {sure}')}{sure}"
+            text += f"\n{sure}"
+        axes.set_title(text, fontsize=_SIZE, color=color, pad=2, linespacing=1.1)
     return figure
 
 
@@ -113,7 +115,12 @@ def _names(shown: _Shown, classes: Sequence[str] | None) -> list[str]:
         raise DataError(
             f"class {highest} has no name: {len(names)} classes have the numbers 0 to {len(names) - 1}"
         )
-    return [shortened(str(name), 14) for name in names]
+    return [str(name) for name in names]
+
+
+def _fitting(name: str, beside: str = "") -> str:
+    """A name as far as there is room for it over an image, beside other text."""
+    return fitted(name, _SIZE, 72 * _TILE - 5 - text_width(beside, _SIZE))
 
 
 def _visible(images: Array) -> Array:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from plaingrad.plots.style import (
     BLUE,
     DARK,
     FAINT,
+    GREY,
     ORANGE,
     mark,
     new_figure,
@@ -30,9 +32,15 @@ from plaingrad.plots.thinning import thinned
 
 Array = np.ndarray
 
-_ROW = 0.25  # inches
+_WIDTH = 7.2  # inches: a page shows this figure wider than others
+_ROW = 0.25
 _BAND = 0.66  # of a row, that its curve may fill
 _POINTS = 80  # of a curve that is an inch wide
+_FEW = 4  # fewer looks than these are no course, and shown as dots alone
+_DOTS = 12  # fewer are shown as dots on their line
+_SEEN = 0.005  # a share that is less at all looks is none
+_MANY = 12  # layers; of more those are left out that only hand on what they are given
+_HANDING_ON = frozenset({"flatten", "maxpool", "avgpool", "globalavgpool", "dropout"})
 
 
 class _Seen(NamedTuple):
@@ -62,102 +70,124 @@ class _Column(NamedTuple):
 
 
 @styled
-def layers(looks: Any, *, legend: bool = True) -> Figure:
+def layers(looks: Any, *, steps: int | None = None) -> Figure:
     """What each layer puts out, and what comes back to it, from the first look of a watch to the last.
 
-    looks: a sequence of Look, or a run folder, its path, a Result or a History.  A row for each layer; in
-    each column all rows have one scale.  The columns: the standard deviation of the outputs; the share of
-    outputs that are 0 (of a sigmoid or tanh: that are saturated) and, in orange, of units that are 0 for
-    every sample; the gradient of the loss with respect to the outputs, root mean square; the length of the
-    last update of the weights relative to theirs.  The number is the last value; the legend says what is
-    orange.  Raises DataError if no
-    look saw a layer, RunError if `looks` is none of these.
+    looks: a sequence of Look, or a run folder, its path, a Result or a History.  steps: how many the run has,
+    where the looks alone do not tell.  A row for each layer (of more than 12, for those that have parameters,
+    activate or normalise); in each column all rows have one scale.  The columns: the standard deviation of the
+    outputs; the share of outputs that are 0 (of a sigmoid or tanh: that are saturated) and, in orange, of units
+    that are 0 for every sample; the gradient of the loss with respect to the outputs, root mean square; the length
+    of the last update of the weights relative to theirs.  The number is the last value, of the updates the
+    median.  Fewer than 4 values are dots.  Raises DataError if no look saw a layer, RunError if `looks` is
+    none of these.
     """
-    looks = _looks(looks)
+    looks, known = _looks(looks)
     seen = [_Seen.of(look) for look in looks]
-    names = list(dict.fromkeys(own.name for look in looks for own in look.layers))
-    if not names:
+    kinds = {own.name: own.kind for look in looks for own in look.layers}
+    if not kinds:
         raise DataError(
             "no layer was watched: train a Network, and with the watch on (it is, unless train was told otherwise)"
         )
+    if len(kinds) > _MANY:
+        kinds = {name: kind for name, kind in kinds.items() if kind not in _HANDING_ON} or kinds
+    names = [*kinds]
+    last = max(steps or known, looks[-1].step, 1)
     columns = [column for column in _COLUMNS if any(_curve(seen, name, column).size for name in names)]
     columns = columns or [_COLUMNS[0]]  # of a network that puts out nothing but 0
-    figure = new_figure(1.1 + 1.05 * len(columns), 0.75 + _ROW * len(names))
+    figure = new_figure(_WIDTH, 0.75 + _ROW * len(names))
     grid = figure.subplots(1, len(columns), squeeze=False)[0]
     for axes, column in zip(grid, columns, strict=True):
-        _draw(axes, column, seen, names)
+        _draw(axes, column, seen, names, last)
         axes.set(ylim=(len(names) - 0.4, -0.6), yticks=[])
-        if column is _ZEROS and _draw_curves(axes, _DEAD, seen, names, ORANGE) and legend:
-            axes.set_xlabel("dead units", fontsize=8, loc="left", color=ORANGE)
     grid[0].set_yticks(range(len(names)), [shortened(name, 18) for name in names], fontsize=8)
+    grid[0].set_xlabel("step", fontsize=8, loc="left")
     return figure
 
 
-def _draw(axes: Axes, column: _Column, looks: Sequence[_Seen], names: Sequence[str]) -> None:
+def _draw(axes: Axes, column: _Column, looks: Sequence[_Seen], names: Sequence[str], last: int) -> None:
     axes.set_title(column.title, loc="left", fontsize=8, color=DARK, pad=6)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-    _draw_curves(axes, column, looks, names, BLUE)
-    start, end = looks[0].step, max(looks[-1].step, looks[0].step + 1)
-    axes.set_xlim(start - 0.02 * (end - start), start + 1.75 * (end - start))  # to the right the last value
-    axes.set_xticks([start, end], [f"{start:,}", f"{end:,}"], fontsize=8)
+    axes.set_xlim(-0.02 * last, 1.8 * last)  # to the right the numbers
+    axes.set_xticks([0, last], ["0", f"{last:,}"], fontsize=8)
     axes.get_xticklabels()[-1].set_horizontalalignment("center")
-    if column is _COLUMNS[0]:
-        axes.set_xlabel("step", fontsize=8, loc="left")
+    rows = _draw_curves(axes, column, looks, names, BLUE)
+    axes.hlines([row + _BAND / 2 for row in rows], 0, last, color=FAINT, linewidth=0.6, zorder=1)
+    for row, values in rows.items():
+        axes.annotate(_told(column, values), (last, row), xytext=(6, 0), textcoords="offset points",
+                      fontsize=8, color=DARK, va="center", in_layout=False)  # fmt: skip
+    if column is _ZEROS and _draw_curves(axes, _DEAD, looks, names, ORANGE):
+        axes.set_xlabel("orange: dead units", fontsize=8, loc="left", color="#a94600")
+    elif column is _UPDATES:
+        axes.set_xlabel("number: median", fontsize=8, loc="left")
 
 
 def _draw_curves(
     axes: Axes, column: _Column, looks: Sequence[_Seen], names: Sequence[str], color: str
-) -> bool:
-    """The curve of each layer in its row, all on the column's one scale, and where it ends; whether any is drawn."""
-    curves = [(row, _curve(looks, name, column)) for row, name in enumerate(names)]
-    curves = [(row, values) for row, values in curves if values.size]
-    low, high = _range(column, [values for _, values in curves])
+) -> dict[int, Array]:
+    """The curve of each layer in its row, all on the column's one scale, with a dot at its end; their values by row."""
+    curves = {row: _curve(looks, name, column) for row, name in enumerate(names)}
+    curves = {row: values for row, values in curves.items() if values.size}
+    low, high = _range(column, curves.values())
     steps = np.array([look.step for look in looks], dtype=np.float64)
-    end = max(steps[-1], steps[0] + 1)
     ends: list[tuple[float, float]] = []
-    for row, values in curves:
+    for row, values in curves.items():
         places = row + _BAND / 2 - _BAND * (_scaled(column, values) - low) / (high - low)
+        there = np.flatnonzero(np.isfinite(places))
         kept = thinned(places, _POINTS)
-        (line,) = axes.plot(
-            steps[kept], places[kept], color=color, linewidth=1.0, label=shortened(names[row], 40)
-        )
+        look: dict[str, Any] = {
+            "linewidth": 1.0,
+            "marker": "o" if len(there) < _DOTS else None,
+            "markersize": 2.2,
+        }
+        if len(there) < _FEW:
+            axes.plot(steps[there], places[there], color=GREY, linewidth=0.5, zorder=1)
+            look["linestyle"] = "none"
+        (line,) = axes.plot(steps[kept], places[kept], color=color, label=shortened(names[row], 40), **look)
         if column is not _DEAD:  # which shares its place with another
             mark(line, f"layer-{row}", values[kept])
-        last = np.flatnonzero(np.isfinite(values))[-1]
-        ends.append((float(steps[last]), float(places[last])))
-        if column is not _DEAD:
-            axes.annotate(column.text(float(values[last])), (end, row), xytext=(6, 0), fontsize=8, color=DARK,
-                          textcoords="offset points", va="center", in_layout=False)  # fmt: skip
+        ends += [(float(steps[own]), float(places[own])) for own in there[-1:]]
     if ends:
         axes.plot(*zip(*ends, strict=True), "o", color=color, markersize=2.2)
-    if column is not _DEAD:
-        axes.hlines(
-            [row + _BAND / 2 for row, _ in curves], steps[0], end, color=FAINT, linewidth=0.6, zorder=1
-        )
-    return bool(curves)
+    return curves
+
+
+def _told(column: _Column, values: Array) -> str:
+    """The number beside a curve: its last value, or the median of what changes by the schedule."""
+    measured = values[~np.isnan(values)]
+    if np.isinf(measured[-1]):
+        return "not finite"
+    if column is _UPDATES:
+        done = np.trim_zeros(measured, "f")  # before the first update it is 0
+        return column.text(float(np.median(done[np.isfinite(done)])))
+    return column.text(float(measured[-1]))
 
 
 def _curve(looks: Sequence[_Seen], name: str, column: _Column) -> Array:
-    """The values of a layer at each look, NaN where there is none; (0,) if there is nothing to see at any."""
+    """The values of a layer at each look, NaN where there is none, infinite where it was not finite.
+
+    (0,) if there is nothing to see at any.
+    """
     found: list[float] = []
     for look in looks:
         layer = look.layers.get(name)
         value = column.value(layer, look.weights.get(name)) if layer else None
-        found.append(np.nan if value is None else value)
+        found.append(math.nan if value is None else value if math.isfinite(value) else math.inf)
     values = np.array(found, dtype=np.float64)
-    values[~np.isfinite(values)] = np.nan
-    return values if (values > 0).any() else np.empty(0)
+    seen = values > 0 if column.factors else np.isfinite(values) & (values > _SEEN)
+    return values if seen.any() else np.empty(0)
 
 
 def _scaled(column: _Column, values: Array) -> Array:
-    """Values, or their logarithms; what has none, a 0, is a gap."""
+    """Values, or their logarithms; what has none, a 0 or what is not finite, is a gap."""
+    values = np.where(np.isfinite(values), values, np.nan)
     if not column.factors:
         return values
     return np.log10(np.where(values > 0, values, np.nan))
 
 
-def _range(column: _Column, curves: Sequence[Array]) -> tuple[float, float]:
+def _range(column: _Column, curves: Iterable[Array]) -> tuple[float, float]:
     """The lowest and highest place of a column, at least a factor of ten or the whole of a share."""
     if not column.factors:
         return 0.0, 1.0
@@ -168,13 +198,14 @@ def _range(column: _Column, curves: Sequence[Array]) -> tuple[float, float]:
     return low - spare, high + spare
 
 
-def _looks(looks: Any) -> list[Look]:
+def _looks(looks: Any) -> tuple[list[Look], int]:
+    """The looks, and how many steps are known of."""
     if (
         isinstance(looks, Sequence)
         and not isinstance(looks, str)
         and all(isinstance(own, Look) for own in looks)
     ):
-        return list(looks)
+        return list(looks), 0
     history = looks if isinstance(looks, History) else run_folder(looks).history()
     found: dict[int, Look] = {}
     for line in history.seen:
@@ -183,36 +214,33 @@ def _looks(looks: Any) -> list[Look]:
                 found[line["step"]] = from_line(line).what  # type: ignore[assignment]
             except ValueError as error:
                 raise RunError(f"what the history says of step {line['step']} is damaged: {error}") from None
-    return [look for _, look in sorted(found.items())]
+    return [look for _, look in sorted(found.items())], len(history.losses)
 
 
 def _number(value: float) -> str:
-    """Short, for the next column is near: 9.7e-4 rather than 0.00097."""
-    if 0 < value < 1e-3:
-        digits, _, power = f"{value:.1e}".partition("e")
-        return f"{digits}e{int(power)}"
-    return short_number(value, 2 if value < 1 else 3)
+    return short_number(value, 2)
 
 
 def _share(value: float) -> str:
     return f"{100 * value:.0f} %" if value >= 0.01 or not value else f"{100 * value:.1g} %"
 
 
-_ZEROS = _Column(
-    "zero / saturated",
-    lambda layer, _: layer.zero if layer.saturated is None else layer.saturated,
-    False,
-    _share,
-)
-_DEAD = _Column("dead", lambda layer, _: layer.dead, False, _share)
+def _relative(_: LayerFacts, weight: ParameterFacts | None) -> float | None:
+    """The last update of the weights relative to them; None where there are none, or nothing but 0."""
+    return None if weight is None or weight.norm == 0 else weight.update / weight.norm
+
+
+def _silent(layer: LayerFacts, _: ParameterFacts | None) -> float:
+    """The share of outputs that are 0, or saturated."""
+    return math.inf if not layer.finite else layer.zero if layer.saturated is None else layer.saturated
+
+
+_ZEROS = _Column("zero / saturated", _silent, False, _share)
+_DEAD = _Column("dead", lambda layer, _: layer.dead if layer.finite else math.inf, False, _share)
+_UPDATES = _Column("update / weights", _relative, True, _number)
 _COLUMNS = (
-    _Column("spread of outputs", lambda layer, _: layer.std, True, _number),
+    _Column("standard deviation", lambda layer, _: layer.std if layer.finite else math.inf, True, _number),
     _ZEROS,
-    _Column("gradient", lambda layer, _: layer.gradient, True, _number),
-    _Column(
-        "update / weights",
-        lambda _, weight: weight.update / weight.norm if weight and weight.norm > 0 else None,
-        True,
-        _number,
-    ),
+    _Column("gradient size", lambda layer, _: layer.gradient, True, _number),
+    _UPDATES,
 )

@@ -10,12 +10,12 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from plaingrad.errors import DataError, ShapeError
-from plaingrad.plots.style import BLUE, DARK, ORANGE, new_figure, shortened, styled
+from plaingrad.plots.style import BLUE, DARK, ORANGE, fitted, new_figure, styled, text_width
 
 Array = np.ndarray
 
 _NUMBERED = 20  # so many classes leave room for numbers in the cells
-_NAMED = 60  # and so many for the name of each
+_NAMED = 25  # and so many for the name of each
 _RIGHT = LinearSegmentedColormap.from_list("right", ["white", BLUE])
 _WRONG = LinearSegmentedColormap.from_list("wrong", ["white", ORANGE])
 
@@ -25,15 +25,18 @@ def confusion(of: Any, classes: Sequence[str] | None = None) -> Figure:
     """The confusion matrix: rows are true classes, columns predicted ones, shades shares of the row.
 
     of: Predictions, or counts (C, C), as `metrics.confusion_matrix` gives them, of `classes`, which are
-    numbered if they have no names.  What is right is blue; mistakes are orange, the commonest darkest.
-    Raises ShapeError or DataError for what is no confusion matrix.
+    numbered if they have no names, or are more than 25.  What is right is blue; mistakes are
+    orange, the commonest darkest.  Raises ShapeError or DataError for what is no confusion matrix.
     """
     if hasattr(of, "confusion"):
         of, classes = of.confusion, classes or of.classes
-    counts = np.asarray(of)
+    try:
+        counts = np.asarray(of)
+    except ValueError:  # its rows are not of one length
+        raise ShapeError("a confusion matrix has shape (C, C): as many rows as columns") from None
     _check(counts, classes)
     count = len(counts)
-    names = [shortened(str(name), 16) for name in (classes or range(count))]
+    names = [fitted(str(name), 8, 75) for name in (classes or range(count))]
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     diagonal = np.eye(count, dtype=bool)
     worst = shares[~diagonal].max(initial=0) or 1.0
@@ -48,16 +51,18 @@ def confusion(of: Any, classes: Sequence[str] | None = None) -> Figure:
             dark = shares[row, column] > 0.6 if row == column else shares[row, column] > 0.7 * worst
             axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", fontsize=8,
                       color="white" if dark else DARK)  # fmt: skip
-    shown = np.arange(0, count, 1 if count <= _NAMED else int(np.ceil(count / 40)))
-    size = 8 if count <= 30 else 5.5
-    axes.set_yticks(shown, [names[i] for i in shown], fontsize=size)
-    aslant: dict[str, Any] = {}
-    if max(map(len, names)) * size / 110 > side / count:  # inches: they would run into each other
-        aslant = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
-    axes.set_xticks(shown, [names[i] for i in shown], fontsize=size, **aslant)
+    if count <= _NAMED:
+        aslant: dict[str, Any] = {}
+        if (
+            max(text_width(name, 8) for name in names) > 68 * side / count
+        ):  # points: they would run into each other
+            aslant = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
+        axes.set_yticks(range(count), names, fontsize=8)
+        axes.set_xticks(range(count), names, fontsize=8, **aslant)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    axes.set(xlabel="predicted", ylabel="true")
+    numbered = "" if count <= _NAMED else ", by its number"
+    axes.set(xlabel=f"predicted class{numbered}", ylabel=f"true class{numbered}")
     return figure
 
 

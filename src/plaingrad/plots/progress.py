@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,7 +29,8 @@ class Progress:
 
     losses: of each step, float64, NaN where one is not finite.  records: the evaluations.  train_loss,
     val_loss: steps and losses of the evaluations that measured them.  steps_per_epoch: None where it is not
-    known.  rate: the learning rate of any step, None if it is known at the evaluations only.
+    known.  rate: the learning rate of any step, None if it is known at the evaluations only.  broke_off: the
+    step from which on values were not finite, if that ended the run.
     """
 
     losses: Array
@@ -37,6 +39,7 @@ class Progress:
     val_loss: tuple[Array, Array]
     steps_per_epoch: float | None
     rate: Rate | None = None
+    broke_off: int | None = None
 
     @classmethod
     def of(cls, run: Any, rate: Rate | None = None) -> Progress:
@@ -65,6 +68,12 @@ class Progress:
         """How many are known of."""
         return max(len(self.losses), self.records[-1].step if self.records else 0)
 
+    @property
+    def best(self) -> EpochRecord | None:
+        """The evaluation with the highest validation accuracy, the first of several."""
+        accuracies = finite([own.val_accuracy for own in self.records])
+        return self.records[int(np.nanargmax(accuracies))] if np.isfinite(accuracies).any() else None
+
     def rates(self, most: int = 400) -> tuple[Array, Array]:
         """At most so many steps and their learning rates, NaN where one is not finite; (0,) if none is known."""
         if self.rate and self.steps:
@@ -88,19 +97,20 @@ def finite(values: Any) -> Array:
     return values
 
 
-def run_folder(run: Any) -> RunFolder:
+_FORMS = "a run is given as its folder, the result of a training, a history or a solver, not as"
+
+
+def run_folder(run: Any, wanted: str = _FORMS) -> RunFolder:
     """The folder of a run given as a folder, a path, an opened run or a training's Result.
 
-    Raises RunError for anything else.
+    Raises RunError for anything else, which says what is `wanted`.
     """
     folder = getattr(run, "folder", run)
     if isinstance(folder, RunFolder):
         return folder
     path = getattr(run, "run", run)
     if not isinstance(path, str | os.PathLike):
-        raise RunError(
-            f"a run is given as its folder, the result of a training, a history or a solver, not as {run!r:.80}"
-        )
+        raise RunError(f"{wanted} {run!r:.80}")
     return RunFolder.open(os.fspath(path))
 
 
@@ -108,10 +118,17 @@ def planned_rate(recipe: Recipe, history: History) -> Rate | None:
     """The learning rate of any step of a recipe's run; None where its history does not tell how long an epoch is."""
     per_epoch = _steps_per_epoch(history)
     total = next((line.get("total_steps") for line in history.seen if line["type"] == "setup"), None)
-    if not per_epoch or type(total) is not int:
+    if not per_epoch or type(total) is not int or total < 1:
         return None
     rule, schedule = recipe.rule(), recipe.learning_rate_schedule()
-    return lambda step: rule.lr * schedule(step / per_epoch, total / per_epoch)
+
+    def rate(step: int) -> float:
+        try:
+            return rule.lr * schedule(step / per_epoch, total / per_epoch)
+        except ArithmeticError:  # of numbers that no run has, in a file that anybody may have written
+            return math.nan
+
+    return rate
 
 
 def _of_history(history: History, rate: Rate | None) -> Progress:
@@ -122,6 +139,7 @@ def _of_history(history: History, rate: Rate | None) -> Progress:
         val_loss=_measured(history, "val_loss"),
         steps_per_epoch=_steps_per_epoch(history),
         rate=rate,
+        broke_off=next((line["step"] for line in history.seen if line["type"] == "non_finite"), None),
     )
 
 

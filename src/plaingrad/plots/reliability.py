@@ -9,9 +9,13 @@ from matplotlib.figure import Figure
 
 from plaingrad.errors import ShapeError
 from plaingrad.metrics import BINS, calibration_bins, calibration_error
-from plaingrad.plots.style import BLUE, DARK, FAINT, GREY, ORANGE, WIDTH, PerCent, mark, new_figure, styled
+from plaingrad.plots.style import BLUE, DARK, GREY, ORANGE, PerCent, mark, new_figure, styled
 
 Array = np.ndarray
+
+
+_WIDTH = 5.6  # inches: a page shows this figure wider than others
+_FEW = 10  # samples: of fewer, a share is luck
 
 
 @styled
@@ -19,42 +23,53 @@ def calibration(of: Any, labels: Array | None = None, *, legend: bool = True) ->
     """The accuracy of samples of like confidence, the larger a dot the more of them; beneath, how many.
 
     of: Predictions; or probabilities (N, C), with the labels (N,); or what `metrics.calibration_bins` counted,
-    (bins, 3).  On the diagonal a network is right as often as it is sure; below it is too sure.  Raises
-    ShapeError or DataError for what does not fit together.
+    (bins, 3).  On the diagonal a network is right as often as it is sure; below it is too sure.  Fewer than 10
+    samples are a hollow dot, to which no line leads.  Raises ShapeError or DataError for what does not fit
+    together.
     """
     counted = _counted(of, labels)
     error = calibration_error(counted)
-    edges = np.arange(len(counted) + 1) / len(counted)
     there = counted[:, 0] > 0
     samples, right, confidence = counted[there].T
-    confidence, share = confidence / samples, right / samples
-    low = float(edges[:-1][there][0])
-    figure = new_figure(WIDTH, 4.2)
-    above, below = figure.subplots(2, sharex=True, height_ratios=[4, 1])
-    above.plot((low, 1), (low, 1), color=GREY, linewidth=0.8, zorder=1)
-    above.vlines(confidence, np.minimum(confidence, share), np.maximum(confidence, share), color=ORANGE,
-                 linewidth=1.0, alpha=0.7)  # fmt: skip
-    (line,) = above.plot(confidence, share, color=BLUE, linewidth=0.8, label="accuracy")
-    mark(line, "accuracy")
-    dots = above.scatter(confidence, share, s=6 + 40 * samples / samples.max(), color=BLUE, zorder=3)
-    mark(dots, "accuracy")
+    confidence, share = np.minimum(confidence / samples, 1), right / samples  # sums of float32 may round up
+    few = samples < _FEW
+    figure = new_figure(_WIDTH, 5.6)
+    above, below = figure.subplots(2, sharex=True, height_ratios=[6, 1])
+    above.plot((0, 1), (0, 1), color=GREY, linewidth=0.8, zorder=1)
+    above.vlines(confidence[~few], np.minimum(confidence, share)[~few], np.maximum(confidence, share)[~few],
+                 color=ORANGE, linewidth=1.0, alpha=0.7)  # fmt: skip
+    if not few.all():
+        (line,) = above.plot(
+            confidence, np.where(few, np.nan, share), color=BLUE, linewidth=0.8, label="accuracy"
+        )
+        mark(line, "accuracy")
+        dots = above.scatter(confidence[~few], share[~few], s=6 + 40 * samples[~few] / samples.max(), color=BLUE,
+                             zorder=3, clip_on=False)  # fmt: skip
+        mark(dots, "accuracy")
+    if few.any():
+        (line,) = above.plot(confidence[few], share[few], "o", color=GREY, markerfacecolor="none", markersize=4,
+                             label=f"of fewer than {_FEW} samples", clip_on=False)  # fmt: skip
+        mark(line, "few")
+        if legend:
+            above.legend(handles=[line], loc="upper left", handletextpad=0.1, fontsize=8)
     above.set_title("accuracy", loc="left", fontsize=9, color=DARK, pad=7)
     above.set_title(
-        f"expected calibration error {100 * error:.3g} %", loc="right", fontsize=8, color=DARK, pad=7
+        f"expected calibration error {100 * error:.2g} %", loc="right", fontsize=9, color=DARK, pad=7
     )
     if legend:
         modest = float((share - confidence) @ samples) > 0  # then the room is below the diagonal
-        middle = (1 + low) / 2
-        above.annotate("as sure as right", (middle, middle), xytext=(5, -5) if modest else (-5, 5), color="#777777",
+        above.annotate("as sure as right", (0.25, 0.25), xytext=(5, -5) if modest else (-5, 5), color="#666666",
                        textcoords="offset points", fontsize=8, ha="left" if modest else "right",
                        va="top" if modest else "bottom")  # fmt: skip
+    above.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), yticks=np.linspace(0, 1, 6))
     above.yaxis.set_major_formatter(PerCent())
-    below.bar(edges[:-1], counted[:, 0], width=1 / len(counted), align="edge", color=FAINT, edgecolor="white",
-              linewidth=0.6)  # fmt: skip
-    below.set_title("samples", loc="left", fontsize=8, color=DARK, pad=4)
+    below.bar(np.arange(len(counted)) / len(counted), counted[:, 0], width=1 / len(counted), align="edge",
+              color=GREY, edgecolor="white", linewidth=0.6)  # fmt: skip
+    below.set_title("samples", loc="left", fontsize=9, color=DARK, pad=4)
     most = int(counted[:, 0].max())
-    below.set_yticks([0, most], ["0", f"{most:,}"], fontsize=8)
-    below.set(xlabel="confidence", xlim=(low - 0.01, 1.01))
+    below.set(
+        xlabel="confidence", yticks=[0, most], yticklabels=["0", f"{most:,}"], xticks=np.linspace(0, 1, 6)
+    )
     below.xaxis.set_major_formatter(PerCent())
     return figure
 

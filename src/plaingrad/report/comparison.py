@@ -12,29 +12,34 @@ from statistics import mean, stdev
 
 from plaingrad.errors import RunError
 from plaingrad.metrics import standard_error
-from plaingrad.report.differences import Field, differences, key_of
+from plaingrad.report.differences import Field, differences, key_of, labels
 from plaingrad.report.entry import Entry, names_of, read
-from plaingrad.report.values import plus_minus
+from plaingrad.report.words import percent
 
+_SHORT = 40  # characters of values that fit into a sentence
 MOST = 300  # runs of one comparison: more than a page could tell apart
-_FEW = 3  # fields that a label names
 
 
 @dataclass(frozen=True, eq=False)
 class Setting:
     """The runs that differ in their seeds alone.
 
-    number: its place among the settings, 1 for the best.  label: what tells it from the others, in a few words.
+    number: its place among the settings, 1 for the best.
+    values: what tells it from the others, in a few words.
+    label: what it is called: the name of its run where each setting has one run, and otherwise its values.
     """
 
     number: int
     label: str
+    values: str
     runs: tuple[Entry, ...]
 
     @property
     def called(self) -> str:
-        """What a sentence calls it: a lone run that differs in much goes by its name."""
-        return self.runs[0].name if self.label.endswith("…") and len(self.runs) == 1 else self.label
+        """What a sentence calls it: names of runs may be any words, and say less than a few values."""
+        if self.label == self.values:
+            return self.label
+        return f"“{self.label}”" + (f" ({self.values})" if len(self.values) <= _SHORT else "")
 
     @cached_property
     def counted(self) -> tuple[Entry, ...]:
@@ -80,8 +85,11 @@ class Setting:
     @property
     def told(self) -> str:
         """The mean, its spread, and over how many seeds."""
-        count = len(self.accuracies)
-        return f"{plus_minus(self.accuracies)} {'over ' + str(count) + ' seeds' if count > 1 else 'with one seed'}"
+        reached = percent(self.accuracy, 2)
+        if self.spread is None:
+            return f"{reached} with one seed"
+        seeds = len(self.accuracies)
+        return f"{reached} on average over {seeds} seeds (standard deviation {_points(self.spread)})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,42 +97,49 @@ class Comparison:
     """Runs to be compared.
 
     runs: in the order in which they were named.
-    settings: best first; runs that cannot be read belong to none.
+    settings: best first, those that saw the same data together; runs that cannot be read belong to none.
     fields: the fields of the recipe in which the settings differ.
+    again: the names of runs that were named more than once.
     """
 
     runs: tuple[Entry, ...]
     settings: tuple[Setting, ...]
     fields: tuple[Field, ...]
+    again: tuple[str, ...] = ()
+
+    @cached_property
+    def rated(self) -> tuple[Setting, ...]:
+        """The settings of which a run has ended with a validation accuracy."""
+        return tuple(own for own in self.settings if own.accuracy is not None)
 
     @property
     def best(self) -> Setting | None:
-        """The setting with the highest score; None while no run has ended with a validation accuracy."""
-        return next((own for own in self.settings if own.accuracy is not None), None)
+        """The setting with the highest score; None if no setting has one, or not all were measured on the same data."""
+        return self.rated[0] if len({own.data for own in self.rated}) == 1 else None
 
     @property
     def headline(self) -> str:
         """Which setting is best on validation."""
-        best, rated = self.best, [own for own in self.settings if own.accuracy is not None]
-        if best is None:
+        best = self.best
+        if not self.rated:
             return "These runs do not tell which is best: not one has ended with a validation accuracy."
-        if len(rated) == 1:
-            return f"One setting: {best.told} on validation."
-        if len({own.data for own in rated}) > 1:
-            return f"{best.called} has the highest validation accuracy, {best.told}, but not all saw the same images."
+        if best is None and all(own.data for own in self.rated):
+            return "These runs were measured on different data: their accuracies cannot be compared."
+        if best is None:
+            return "Not all runs say which data they were measured on: their accuracies cannot be compared."
+        if len(self.rated) == 1:
+            return f"One setting, on validation: {best.told}."
         return f"{best.called} is best on validation: {best.told}."
 
     @property
     def how_sure(self) -> str:
         """By how much it is best, and whether that is more than chance; "" if there is nothing to compare."""
-        rated = [own for own in self.settings if own.accuracy is not None]
-        if len(rated) < 2:
-            return (
-                "What differs between runs of one setting is chance." if len(self.runs) > 1 and rated else ""
-            )
-        best, second = rated[:2]
-        sentences = [_lead(best, second)]
-        others = [own for own in rated[1:] if own.data == best.data]
+        best, others = self.best, self.rated[1:]
+        if best is None:
+            return ""
+        if not others:
+            return "What differs between runs of one setting is chance." if len(best.counted) > 1 else ""
+        sentences = [_lead(best, others[0])]
         alike = sum(_alike(best, own) for own in others)
         if len(others) > 1 and best.standard_error is not None:
             if alike in (0, len(others)):
@@ -133,7 +148,7 @@ class Comparison:
             else:
                 sentences.append(f"{alike} of the {len(others)} other settings cannot be told from it.")
         if len(others) > 3:
-            sentences.append("The best of many is chosen for its luck as well.")
+            sentences.append("The best of several is also partly luck.")
         return " ".join(sentences)
 
     @cached_property
@@ -147,7 +162,7 @@ class Comparison:
             more = ", …" if len(data) > 4 else ""
             found.append(
                 f"The runs did not see the same samples: {told}{more}. Their accuracies were measured on different "
-                "images, so a difference between them need not come from the settings."
+                "samples, so a difference between them need not come from the settings."
             )
         objectives = ("network.loss", "network.label_smoothing", "network.reg")
         if any(len({key_of(own.recipe.get(name)) for own in known}) > 1 for name in objectives):
@@ -165,6 +180,9 @@ class Comparison:
             if len(ended) > len(setting.counted):
                 again = next(own.name for own in ended if own not in setting.counted)
                 found.append(f"{again} has the settings and the seed of another run: the two count as one.")
+        if self.again:
+            more = ", …" if len(self.again) > 3 else ""
+            found.append(f"Named more than once, counted once: {', '.join(self.again[:3])}{more}.")
         return tuple(found)
 
 
@@ -174,9 +192,12 @@ def compare(runs: Iterable[str | Path]) -> Comparison:
     Raises RunError for a folder that is neither, for too many, and if none of them has recorded anything.
     """
     found: dict[Path, tuple[Path, bool]] = {}  # whether it was named, rather than its study
+    again: set[Path] = set()
     for run in map(Path, runs):
         trials = _trials(run)
         for path in [run] if trials is None else trials:
+            if path.resolve() in found:
+                again.add(found[path.resolve()][0])
             found.setdefault(path.resolve(), (path, trials is None))
     paths = [path for path, _ in found.values()]
     entries = [
@@ -189,19 +210,29 @@ def compare(runs: Iterable[str | Path]) -> Comparison:
     if not any(own.readable for own in entries):
         told = "; ".join(f"{own.path} {own.note}" for own in entries[:3])
         raise RunError(f"there is nothing to compare: {told or 'no trial has ended'}")
-    return of(entries)
+    return of(entries, [own.name for own in entries if own.path in again])
 
 
-def of(entries: Sequence[Entry]) -> Comparison:
-    """A comparison of runs that were read."""
+def of(entries: Sequence[Entry], again: Iterable[str] = ()) -> Comparison:
+    """A comparison of runs that were read, some of them named `again`."""
     groups: dict[str, list[Entry]] = {}
     for own in entries:
         if own.recipe:
             groups.setdefault(key_of(own.settings), []).append(own)
-    ordered = sorted((Setting(0, "", tuple(own)) for own in groups.values()), key=lambda own: -own.score)
-    fields = differences((own.runs[0].settings for own in ordered), (len(own.runs) for own in ordered))
-    settings = [replace(own, number=i, label=_label(own, fields)) for i, own in enumerate(ordered, 1)]
-    return Comparison(tuple(entries), tuple(settings), fields)
+    made = [Setting(0, "", "", tuple(own)) for own in groups.values()]
+    best = {
+        own.data: own.score for own in sorted(made, key=lambda own: own.score)
+    }  # the highest is put in last
+    ordered = sorted(made, key=lambda own: (own.accuracy is None, -best[own.data], own.data, -own.score))
+    tables = [own.runs[0].settings for own in ordered]
+    fields = differences(tables, (len(own.runs) for own in ordered))
+    values = labels(tables, fields) if len(made) > 1 else [f"all {len(own.runs)} runs" for own in made]
+    alone = all(len(own.runs) == 1 for own in made)
+    settings = [
+        replace(own, number=i, label=own.runs[0].name if alone else told, values=told)
+        for i, (own, told) in enumerate(zip(ordered, values, strict=True), 1)
+    ]
+    return Comparison(tuple(entries), tuple(settings), fields, tuple(again))
 
 
 def _trials(path: Path) -> list[Path] | None:
@@ -211,56 +242,30 @@ def _trials(path: Path) -> list[Path] | None:
     return sorted(own.parent for own in path.glob("trials/*/recipe.toml"))
 
 
-def _label(setting: Setting, fields: Sequence[Field]) -> str:
-    """What tells a setting from the others: its values where they differ, or of many those that are not usual."""
-    own = setting.runs[0]
-    if not fields:
-        return own.name if len(setting.runs) == 1 else f"{own.name} and {len(setting.runs) - 1} more"
-    told = [(field, field.of(own.settings)) for field in fields]
-    if len(fields) > _FEW:
-        network = next((field for field, _ in told if field.name == "network.name"), None)
-        told = [
-            (field, value)
-            for field, value in told
-            if value is not field.usual
-            and not (network and field.name.startswith("network.") and field is not network)
-        ]
-    parts = [f"{field.short} {value.text}" for field, value in told]
-    if len(parts) > _FEW:
-        return f"{', '.join(parts[:_FEW])}, …"
-    return ", ".join(parts) or own.name
-
-
 def _lead(best: Setting, second: Setting) -> str:
     """By how much the best is ahead of the next, and what that is worth."""
     ahead = (best.accuracy or 0.0) - (second.accuracy or 0.0)
     one, other = best.standard_error, second.standard_error
-    if best.data != second.data:
-        return (
-            f"It is {_points(ahead)} ahead of {second.called}, on other images: that does not make it better."
-        )
     if one is None or other is None:
-        return f"It is {_points(ahead)} ahead of {second.called}; whether that is chance, single seeds do not tell."
+        return f"It is {_points(ahead)} ahead of {second.called}: single seeds do not tell whether that is chance."
     if ahead <= 0:
         same = "has the same mean" if ahead == 0 else f"has a mean {_points(-ahead)} higher"
         return f"{second.called} {same}{', and is less certain' if other > one else ''}: {second.told}."
     error = hypot(one, other)
-    if ahead <= _apart(best, second):
-        verdict = "chance alone may make that"
+    if ahead <= 2 * error:
+        verdict = "chance could explain it"
+    elif ahead <= _apart(best, second):
+        verdict = "too few seeds to tell whether that is chance"
     elif min(len(best.accuracies), len(second.accuracies)) == 1:
-        verdict = (
-            "more than so many samples leave open, but a single seed does not tell what another would give"
-        )
+        verdict = "more than so few samples explain, but one seed does not tell what another would give"
     else:
-        verdict = "more than chance would make"
+        verdict = "more than chance would explain"
     errors = f", {ahead / error:.1f} standard errors" if ahead < 100 * error else ""
     return f"It is {_points(ahead)} ahead of {second.called}{errors}: {verdict}."
 
 
 def _alike(best: Setting, own: Setting) -> bool:
-    """Whether a setting cannot be told from the best: they saw the same data, and chance may make their difference."""
-    if own.data != best.data:
-        return False
+    """Whether a setting cannot be told from the best: chance could explain their difference."""
     return (best.accuracy or 0.0) - (own.accuracy or 0.0) <= _apart(best, own)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from math import inf
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -11,17 +12,16 @@ from urllib.parse import quote
 from plaingrad.checkpoint import write_whole
 from plaingrad.errors import RunError
 from plaingrad.report import comparison_pictures as pictures
-from plaingrad.report.comparison import Comparison, compare
+from plaingrad.report.comparison import Comparison, Setting, compare
 from plaingrad.report.differences import Field, differences
 from plaingrad.report.drawing import Drawing, drawing
 from plaingrad.report.entry import Entry
 from plaingrad.report.page import filled
 from plaingrad.report.strip import Strip
 from plaingrad.report.values import plus_minus
-from plaingrad.report.words import percent
+from plaingrad.report.words import counted, percent
 
-_COLUMNS = 12  # fields of the recipe in the table of runs; all of them are in the table of differences
-_ACROSS = 6  # settings side by side in that
+_ACROSS = 6  # settings side by side in the table of differences
 _FEW = 5  # values of all others that are listed there
 
 
@@ -52,13 +52,16 @@ def gather(comparison: Comparison, home: Path) -> dict[str, Any]:
     known = [own for own in comparison.runs if own.recipe]
     return {
         "comparison": comparison,
-        "kind": f"A comparison of {len(comparison.runs)} runs",
+        "kind": f"A comparison of {counted(len(comparison.runs), 'runs')}",
         "name": _name(comparison),
         "pairs": _numbers(comparison),
         "rows": [
-            _row(own, number_of.get(id(own)), comparison.fields[:_COLUMNS], home) for own in comparison.runs
+            {"run": own, "setting": number_of.get(id(own)), "link": _link(own, home)}
+            for own in sorted(comparison.runs, key=lambda own: _order(own, number_of))
         ],
-        "columns": comparison.fields[:_COLUMNS],
+        "alone": all(len(own.runs) == 1 for own in comparison.settings),
+        "several": any(own.spread is not None for own in comparison.settings),
+        "marked": any(field.usual for field in comparison.fields),
         "tested": any(own.test is not None for own in comparison.runs),
         "facts": differences(
             {name: value for name, value in own.facts.items() if name != "data_sha256"} for own in known
@@ -85,23 +88,18 @@ def _numbers(comparison: Comparison) -> list[tuple[str, str]]:
         pairs.append((f"{sum(own.finished for own in runs)}", "of them ended"))
     pairs.append((f"{len(comparison.settings)}", "setting" if len(comparison.settings) == 1 else "settings"))
     if best is not None:
-        pairs.append((plus_minus(best.accuracies), "best validation accuracy"))
+        spread = ", ± standard deviation" if best.spread is not None else ""
+        pairs.append((plus_minus(best.accuracies), f"best validation accuracy{spread}"))
         if best.tests:
             pairs.append((plus_minus(best.tests), "test accuracy of that setting"))
     return pairs
 
 
-def _row(run: Entry, setting: Any, fields: Iterable[Field], home: Path) -> dict[str, Any]:
-    """A run's line of the table."""
-    values = [(field.of(run.settings), field) for field in fields] if run.recipe else []
-    return {
-        "run": run,
-        "setting": setting,
-        "link": _link(run, home),
-        "values": [
-            (value.text, value.key.strip('"'), field.usual not in (None, value)) for value, field in values
-        ],
-    }
+def _order(run: Entry, settings: Mapping[int, Setting]) -> tuple[float, float]:
+    """By which the table of runs is sorted: setting by setting, best first; what cannot be read comes last."""
+    setting = settings.get(id(run))
+    reached = run.validation if run.readable else None
+    return setting.number if setting and run.readable else inf, inf if reached is None else -reached
 
 
 def _across(comparison: Comparison, field: Field) -> dict[str, Any]:

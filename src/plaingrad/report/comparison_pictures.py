@@ -104,17 +104,16 @@ def _draw(axes: Axes, comparison: Comparison, curve_of: Callable[[Entry], Curve]
         drawn.append(mean)
     axes.autoscale_view()
     axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10], min_n_ticks=1))
+    most = max((x[-1] for x, _ in drawn), default=1.0)
+    axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10], integer=bool(most >= 2), min_n_ticks=1))
     axes.margins(x=0.01)
     return drawn
 
 
 def _told(setting: Setting, comparison: Comparison) -> str:
-    """What the legend and the reading call a setting; those without a colour go by their number alone."""
+    """What the legend and the reading call a setting; those without a colour have no name of their own."""
     others = len(comparison.settings) - len(COLORS)
-    if setting.number <= len(COLORS) or others == 1:
-        return f"{setting.number}: {setting.label}"
-    return f"{len(COLORS) + 1} to {len(comparison.settings)}"
+    return setting.label if setting.number <= len(COLORS) or others == 1 else f"the {others} others"
 
 
 def _accuracies(run: Entry) -> Curve:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from plaingrad.errors import PlaingradError
+from plaingrad.errors import DataError, PlaingradError
 from plaingrad.findings import diagnosed, recorded_evidence
 from plaingrad.history import History
 from plaingrad.insight.doctor import Diagnosis, Evidence
@@ -69,9 +69,23 @@ def read(folder: RunFolder) -> Contents:
     if made.recipe is not None and (folder.checkpoints.is_dir() or made.history.records):
         _load(made)
     made.evidence = recorded_evidence(folder, made.history, made.problems.append)
-    made.diagnosis = _tried(made, lambda: diagnosed(folder, made.evidence))
+    made.diagnosis = _tried(made, lambda: _judged(made))
     _doubt(made)
     return made
+
+
+def _judged(made: Contents) -> Diagnosis:
+    """What the doctor says.  Its rules know runs, not what anybody may write into a file: they may cost the
+    findings, but never the page.
+    """
+    try:
+        return diagnosed(made.folder, made.evidence)
+    except PlaingradError:
+        raise
+    except Exception as error:
+        raise DataError(
+            f"The doctor could not judge this run: {type(error).__name__}: {str(error)[:200]}."
+        ) from error
 
 
 def _doubt(made: Contents) -> None:

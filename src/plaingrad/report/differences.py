@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from plaingrad.report.values import short_names, value_text
+
+_MANY = 3  # runs that make a value a usual one
+_FEW = 3  # fields that a label names
+_NOTHING = "null"  # the key of a field that a table does not have
 
 
 class Value(NamedTuple):
@@ -23,8 +27,7 @@ class Value(NamedTuple):
 class Field:
     """A field in which tables differ.
 
-    values: the commonest first.  usual: what most runs have, of equally common values the one met first; None
-        where nearly each run has a value of its own.
+    values: the commonest first.  usual: what more than half of the runs have, if those are three or more; else None.
     """
 
     name: str
@@ -54,6 +57,43 @@ def differences(tables: Iterable[Mapping[str, Any]], runs: Iterable[int] | None 
     return tuple(replace(own, short=shorts[own.name]) for own in made)
 
 
+def labels(tables: Iterable[Mapping[str, Any]], fields: Sequence[Field]) -> list[str]:
+    """What tells each of the tables from the others, in a few words where these are enough."""
+    tables = list(tables)
+    made = [_label(own, fields) for own in tables]
+    often = Counter(made)
+    return [
+        text if often[text] == 1 else ", ".join(_named(field, field.of(own)) for field in fields)
+        for text, own in zip(made, tables, strict=True)
+    ]
+
+
+def _label(table: Mapping[str, Any], fields: Sequence[Field]) -> str:
+    """The values of a table; of many fields those that are not usual, if there are any."""
+    told = [(field, field.of(table)) for field in fields]
+    if len(fields) > _FEW:
+        unusual = [
+            (field, value) for field, value in told if value is not field.usual and value.key != _NOTHING
+        ]
+        network = any(field.name == "network.name" for field, _ in unusual)  # which decides what else it has
+        told = [
+            (field, value)
+            for field, value in unusual
+            if not (network and field.name.startswith("network.") and field.name != "network.name")
+        ] or told
+    parts = [_named(field, value) for field, value in told]
+    return ", ".join([*parts[:_FEW], "…"] if len(parts) > _FEW else parts)
+
+
+def _named(field: Field, value: Value) -> str:
+    """A value with its field, but for what is a name anyway: "lr 0.1", "adamw"."""
+    return (
+        value.text
+        if field.name.endswith(".name") and value.key != _NOTHING
+        else f"{field.short} {value.text}"
+    )
+
+
 def key_of(value: Any) -> str:
     """A text that is the same for the same value, and reads as JSON."""
     return json.dumps(value, sort_keys=True, default=str)
@@ -62,7 +102,7 @@ def key_of(value: Any) -> str:
 def _field(name: str, often: Counter[str]) -> Field:
     values = [Value(key, text, often[key]) for key, text in _texts(often).items()]
     values.sort(key=lambda own: -own.runs)
-    usual = values[0] if values[0].runs > 1 or len(values) == 2 else None
+    usual = values[0] if values[0].runs >= _MANY and 2 * values[0].runs > often.total() else None
     return Field(name, name, tuple(values), usual)
 
 

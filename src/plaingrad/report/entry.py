@@ -14,7 +14,8 @@ from typing import Any
 from plaingrad import checkpoint
 from plaingrad.errors import CheckpointError, PlaingradError
 from plaingrad.history import History
-from plaingrad.report.values import flattened, printable
+from plaingrad.report.values import flattened, printable, value_text
+from plaingrad.report.words import stated
 from plaingrad.run_folder import RunFolder
 
 # What is called by another name, lies elsewhere, or is saved more often is no other setting.
@@ -27,7 +28,7 @@ class Entry:
 
     name: as much of its path as tells it from the others.
     recipe: every field by its whole name; {} where the recipe cannot be read.
-    facts: versions, machine, and the data's digest.
+    facts: versions, machine, and the data's digest; a value that is neither text nor a whole number, as text.
     parameters: how many numbers were learnt; None where nothing tells.
     note: a sentence about a run that has not ended well, "" for others; `readable` says whether there are
         numbers at all.
@@ -70,13 +71,15 @@ class Entry:
     @property
     def validation(self) -> float | None:
         """The best validation accuracy, so far."""
+        if self.finished:
+            return stated(self.history.result, "best_val_accuracy", most=1)
         told = [own.val_accuracy for own in self.history.records if own.val_accuracy is not None]
-        return self._told("best_val_accuracy") if self.finished else max(told, default=None)
+        return max(told, default=None)
 
     @property
     def test(self) -> float | None:
         """The accuracy on the test set, of the best weights."""
-        return self._told("test_accuracy")
+        return stated(self.history.result, "test_accuracy", most=1)
 
     @property
     def loss(self) -> float | None:
@@ -86,7 +89,7 @@ class Entry:
     @property
     def seconds(self) -> float | None:
         """Time spent on training."""
-        told = self._told("seconds")
+        told = stated(self.history.result, "seconds")
         return self.history.records[-1].seconds if told is None and self.history.records else told
 
     @property
@@ -110,16 +113,10 @@ class Entry:
         """How many samples its validation accuracy was measured on; 0 where nothing tells."""
         for line in reversed(self.history.seen):
             predicted = line.get("predicted") if line["type"] == "measured" else None
-            if isinstance(predicted, list) and all(isinstance(count, int) for count in predicted):
+            if isinstance(predicted, list) and all(map(_is_count, predicted)):
                 return sum(predicted)
         told = self.recipe.get("data.validation")
         return told if isinstance(told, int) else 0
-
-    def _told(self, name: str) -> float | None:
-        value = (self.history.result or {}).get(name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            return None
-        return float(value)
 
 
 def read(path: Path, name: str) -> Entry:
@@ -131,6 +128,10 @@ def read(path: Path, name: str) -> Entry:
         recipe = flattened(tomllib.loads(folder.recipe().to_toml()))  # every default written out
         facts, history = folder.facts(), folder.history()
         facts = facts if isinstance(facts, dict) else {}
+        facts = {
+            name: value if isinstance(value, str | int) else value_text(value)
+            for name, value in facts.items()
+        }
     except (PlaingradError, OSError) as error:
         return Entry(path, name, note=f"cannot be read: {error}")
     made = Entry(path, name, recipe, facts, history)
@@ -168,9 +169,13 @@ def _note(made: Entry) -> str:
 def _parameters(folder: RunFolder, history: History) -> int | None:
     """How many numbers were learnt: as the watch noted it, or else by the head of the newest checkpoint."""
     for line in history.seen:
-        if line["type"] == "setup" and isinstance(line.get("parameters"), int):
+        if line["type"] == "setup" and _is_count(line.get("parameters")):
             return line["parameters"]
     try:
         return checkpoint.parameters(checkpoint.found(folder.checkpoints)[-1])
     except (IndexError, OSError, CheckpointError):
         return None
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import itertools
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -18,6 +18,8 @@ from plaingrad.settings import Recipe
 
 if TYPE_CHECKING:
     from plaingrad.report.drawing import Drawing
+
+_numbers = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -114,8 +116,7 @@ def _accuracy(folder: RunFolder, history: History) -> Drawing:
     from plaingrad.plots.curves import accuracy  # matplotlib takes a second to import
     from plaingrad.report.drawing import drawing
 
-    # A notebook may show several runs, and the same run twice.
-    name = f"run-{hashlib.sha256(str(folder.path).encode('utf-8', 'backslashreplace')).hexdigest()[:12]}"
+    name = f"run-{next(_numbers)}"  # a notebook may show several runs, and the same run twice
     return drawing(
         accuracy(history), name, "Training and validation accuracy", f"Of the run {folder.path.name}."
     )

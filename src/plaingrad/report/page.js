@@ -132,7 +132,7 @@ const plaingrad = (() => {
       canvas.setAttribute("aria-label", "Arrow keys read the curves off");
       canvas.addEventListener("pointermove", point);
       canvas.addEventListener("pointerdown", point);
-      canvas.addEventListener("pointerleave", forget);
+      canvas.addEventListener("pointerleave", () => { if (document.activeElement !== canvas) forget(); }); // keys go on reading
       canvas.addEventListener("blur", forget);
       canvas.addEventListener("keydown", key);
     }
@@ -193,21 +193,51 @@ const plaingrad = (() => {
     const links = all(part, "a[data-true]");
     links.forEach(link => link.addEventListener("click", event => {
       event.preventDefault();
-      const again = link.hasAttribute("aria-current"), { true: label, predicted } = link.dataset;
+      const again = link.hasAttribute("aria-current"), { true: label, predicted, count } = link.dataset;
       links.forEach(own => own.removeAttribute("aria-current"));
       for (const block of all(part, ".of-class")) {
         const own = block.dataset.true === label && !again;
         block.classList.toggle("shown", own);
         if (!own) continue;
         link.setAttribute("aria-current", "true");
+        block.classList.toggle("cell", predicted !== undefined);
         const shown = all(block, "li").filter(item => (item.hidden = predicted !== undefined && item.dataset.predicted !== predicted, !item.hidden));
-        block.querySelector("h3").textContent = link.dataset.told;
+        const told = predicted === undefined ? "" : shown.length < count ? `: ${shown.length} of ${count}, the surest first` : `: ${count}`;
+        block.querySelector("h3").textContent = link.dataset.told + told;
         block.querySelector(".none").hidden = shown.length > 0;
       }
     }));
+    all(part, ".matrix").forEach(roving);
   }
 
+  // A matrix is one stop of the Tab key; arrow keys go from cell to cell, over those that hold nothing.
+  function roving(table) {
+    const rows = [...table.tBodies[0].rows].map(row => [...row.cells].map(cell => cell.querySelector("a")));
+    const links = rows.flat().filter(Boolean);
+    const stop = link => links.forEach(own => { own.tabIndex = own === link ? 0 : -1; });
+    stop(links[0]);
+    table.addEventListener("focusin", event => stop(event.target));
+    table.addEventListener("keydown", event => {
+      const [down, right] = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key] ?? [0, 0];
+      if (!down && !right) return;
+      event.preventDefault();
+      let row = rows.findIndex(own => own.includes(event.target)), column = rows[row].indexOf(event.target), next;
+      do next = rows[row += down]?.[column += right]; while (next === null);
+      next?.focus();
+    });
+  }
+
+  // ---- What scrolls sideways ----
+
+  // It is reached with the Tab key while there is something to scroll.
+  const widths = new ResizeObserver(boxes => boxes.forEach(({ target }) => {
+    const box = target.closest(".scroll, .tall"), more = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
+    const told = { tabindex: 0, role: "region", "aria-labelledby": box.closest("section")?.getAttribute("aria-labelledby") };
+    for (const [name, value] of Object.entries(told)) more && value !== undefined ? box.setAttribute(name, value) : box.removeAttribute(name);
+  }));
+
   function enliven(root) {
+    for (const box of all(root, ".scroll, .tall")) for (const own of [box, ...box.children]) widths.observe(own);
     all(root, "figure.chart").forEach(chart);
     all(root, "table.sortable").forEach(sortable);
     all(root, ".confusion").forEach(confusion);

@@ -15,7 +15,6 @@ from markupsafe import Markup
 
 from plaingrad import plots
 from plaingrad.checkpoint import write_whole
-from plaingrad.insight.doctor.diagnosis import certainty
 from plaingrad.machine import __version__
 from plaingrad.plots.first_layer import first_weight, weight_grid
 from plaingrad.plots.progress import planned_rate
@@ -81,7 +80,6 @@ def gather(made: Contents) -> dict[str, Any]:
         "pairs": _numbers(made),
         "problems": made.problems,
         "diagnosis": made.diagnosis,
-        "certainty": certainty,
         "loss": _loss(made),
         "accuracy": _accuracy(made),
         "records": history.records,
@@ -94,19 +92,20 @@ def gather(made: Contents) -> dict[str, Any]:
         "network": made.network,
         "times": _times(history.times),
         "again": _again(made),
+        "go_on": made.folder.resume_command if history.result is None and made.network is not None else None,
         "facts": made.facts,
         "recipe_text": made.recipe_text,
     }
 
 
 def _numbers(made: Contents) -> list[tuple[str, str]]:
-    """The large numbers under the headline: each with what it is."""
+    """The numbers under the headline that it does not say itself: each with what it is."""
     result, history = made.history.result, made.history
-    test, best = (stated(result, name, most=1) for name in ("test_accuracy", "best_val_accuracy"))
+    measured = [own.val_accuracy for own in history.records if own.val_accuracy is not None]
     memory = stated(result, "peak_memory_mb")
+    said = result is not None and stated(result, "test_accuracy", most=1) is None
     pairs: list[tuple[str | None, str]] = [
-        (None if test is None else percent(test), "test accuracy"),
-        (None if best is None else percent(best), "best validation accuracy"),
+        (percent(max(measured)) if measured and not said else None, "best validation accuracy"),
         (f"{made.network.params.flat.size:,}" if made.network else None, "parameters"),
         (
             f"{len(history.losses):,}" if history.losses else None,
@@ -140,11 +139,14 @@ def _accuracy(made: Contents) -> Drawing | None:
 
 
 def _layers(made: Contents) -> Drawing | None:
-    looks = [own for own in made.evidence.looks if own.layers or own.parameters]
-    if not looks:
+    looks = made.evidence.looks
+    if not any(own.layers for own in looks):
         return None
-    told = "Spread of the output, share of zeros, gradient and relative update of each layer over time."
-    return drawing(plots.layers(looks, legend=False), "layers", "The layers over time", told)
+    told = (
+        "Standard deviation of the output, share of zeros, gradient size and relative update of each layer."
+    )
+    figure = plots.layers(looks, steps=len(made.history.losses))
+    return drawing(figure, "layers", "The layers over time", told)
 
 
 def _calibration(made: Contents) -> Drawing | None:
@@ -170,20 +172,32 @@ def _weights(made: Contents) -> dict[str, str] | None:
     return urls
 
 
+# What the parts of the time are called on the page, where that differs.
+_CALLED = {
+    "first look": "before the first step, compiling included",
+    "watching": "the doctor's looks",
+    "facts of the data": "the doctor's look at the data",
+    "writing": "writing files",
+}
+
+
 def _times(times: dict[str, float]) -> list[tuple[str, float, float]]:
-    """Parts of the run, the longest first: name, seconds, share of all.  What took next to nothing is left out."""
+    """Parts of the run, the longest first, and all of it: name, seconds, share.  The shortest are one part."""
     total = sum(times.values())
-    longest = sorted(times.items(), key=lambda item: -item[1])
-    return [(part, own, own / total) for part, own in longest if own > 0.0005 * total]
+    longest = sorted(((own, _CALLED.get(part, part)) for part, own in times.items()), reverse=True)
+    shown = [(part, own, own / total) for own, part in longest if own >= 0.01 * total and own > 0]
+    rest = total - sum(own for _, own, _ in shown)
+    if rest > 0.0005 * total:
+        shown.append(("the rest", rest, rest / total))
+    return [*shown, ("in all", total, 1.0)] if total else []
 
 
 def _again(made: Contents) -> list[tuple[str, str]]:
     """Commands that go on from this page, each with what it does."""
     path = shlex.quote(str(made.folder.path))
     commands = [("train it again", f"plaingrad train {shlex.quote(str(made.folder.recipe_file))}")]
-    if made.history.result is None and made.network is not None:
-        commands.append(("continue it", made.folder.resume_command))
-    commands.append(("ask the doctor, and try the change", f"plaingrad diagnose {path} --try"))
+    if made.diagnosis is not None and not made.diagnosis.ok:
+        commands.append(("try the doctor's change", f"plaingrad diagnose {path} --try"))
     if made.network is not None:
         commands.append(("measure it", f"plaingrad eval {path} --per-class --confusion"))
     return commands

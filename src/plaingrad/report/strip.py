@@ -32,7 +32,7 @@ class Strip:
     def ticks(self) -> list[tuple[float, str]]:
         """Round accuracies."""
         found = MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(100 * self.low, 100 * self.high)
-        inside = (float(value) for value in found if 0.03 < self.place(value / 100) < 0.97)
+        inside = (float(value) for value in found if 0.1 < self.place(value / 100) < 0.9)
         return [(self.place(value / 100), f"{value:.4g} %") for value in inside]
 
     def dots(self, accuracies: Sequence[float]) -> list[tuple[float, int]]:

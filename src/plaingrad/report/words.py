@@ -10,8 +10,13 @@ from plaingrad.history import History
 
 
 def percent(fraction: float | None, digits: int = 1) -> str:
-    """A fraction as per cent, or a dash."""
-    return "–" if fraction is None or not math.isfinite(fraction) else f"{100 * fraction:.{digits}f} %"
+    """A fraction as per cent, or a dash; all and nothing are what is written 100 and 0, whatever rounding says."""
+    if fraction is None or not math.isfinite(fraction):
+        return "–"
+    while digits < 6 and 0 < fraction < 1 and round(100 * fraction, digits) in (0, 100):
+        digits += 1
+    text = f"{100 * fraction:.{digits}f}"
+    return f"{text} %" if float(text) or not fraction else f"{100 * fraction:.1g} %"
 
 
 def duration(seconds: float) -> str:
@@ -68,16 +73,32 @@ def headline(history: History, samples: dict[str, int], what: str = "images") ->
     if result is None:
         if not history.losses and not records:
             return "This run has recorded nothing yet.", ""
-        done = counted(records[-1].epoch, "epochs") if records else counted(len(history.losses), "steps")
-        done += " is" if done.startswith("1 ") else " are"
-        return f"This run has not ended: {done} on record.", f"So far, {reached}" if reached else ""
-    took = _took(result)
-    for part, name in (("test", "test_accuracy"), ("validation", "best_val_accuracy")):
-        accuracy = stated(result, name, most=1)
-        if accuracy is not None:
-            said = f"{percent(accuracy)} of {_of(samples, part, what)} are named right{took}."
-            return said, _doubt(accuracy, samples.get(part))
+        return f"This run has not ended: {_done(history)} on record.", f"So far, {reached}" if reached else ""
+    took, test = _took(result), stated(result, "test_accuracy", most=1)
+    if test is not None:
+        said = f"{percent(test)} of {_of(samples, 'test', what)} are named right{took}."
+        chosen = f"The weights are those of epoch {best.epoch:.4g}, the best on validation." if best else ""
+        return said, " ".join(filter(None, (_interval(test, samples.get("test")), chosen)))
+    highest = stated(result, "best_val_accuracy", most=1)
+    if highest is not None:
+        said = f"{percent(highest)} of {_of(samples, 'validation', what)} were named right at best{took}."
+        many = f"It is the best of {counted(len(measured), 'evaluations')}, chosen by these very {what}."
+        return said, many if len(measured) > 1 else _interval(highest, samples.get("validation"))
     return f"Training ended{took}.", reached[:1].upper() + reached[1:]
+
+
+def _done(history: History) -> str:
+    """How far a run got, and how far it was to go where that is known: "14 of 400 epochs are"."""
+    setup = next((line for line in reversed(history.seen) if line["type"] == "setup"), {})
+    total, each = stated(setup, "total_steps"), stated(setup, "steps_per_epoch")
+    if not history.records:
+        done = counted(len(history.losses), "steps")
+        return f"{done} is" if done.startswith("1 ") else f"{done} are"
+    epochs = history.records[-1].epoch
+    if total and each and total >= each * epochs:
+        return f"{counted(epochs, '').strip()} of {counted(total / each, 'epochs')} are"
+    done = counted(epochs, "epochs")
+    return f"{done} is" if done.startswith("1 ") else f"{done} are"
 
 
 def _of(samples: dict[str, int], part: str, what: str) -> str:
@@ -91,9 +112,15 @@ def _took(result: Mapping[str, Any]) -> str:
     return f" after {counted(epochs, 'epochs')}, in {duration(seconds)} of training"
 
 
-def _doubt(accuracy: float, count: int | None) -> str:
-    """What so many samples leave open."""
+def _interval(accuracy: float, count: int | None) -> str:
+    """Between which shares the true one may lie, by so many samples alone: Wilson's interval.
+
+    Source: Wilson 1927, doi:10.1080/01621459.1927.10502953.  Unlike a standard error it says something of 100 %.
+    """
     if not count:
         return ""
-    error = math.sqrt(accuracy * (1 - accuracy) / count)
-    return f"So many samples leave a standard error of {100 * error:.1f} points." if error else ""
+    z = 1.96
+    middle = (accuracy + z * z / (2 * count)) / (1 + z * z / count)
+    half = z * math.sqrt(accuracy * (1 - accuracy) / count + (z / (2 * count)) ** 2) / (1 + z * z / count)
+    low, high = (min(max(round(end, 9), 0.0), 1.0) for end in (middle - half, middle + half))
+    return f"Between {percent(low)} and {percent(high)}, with 95 % confidence."

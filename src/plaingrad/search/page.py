@@ -16,7 +16,7 @@ from plaingrad.report.strip import Strip
 from plaingrad.report.values import plus_minus, points, printable, value_text
 from plaingrad.report.words import duration
 from plaingrad.search import pictures, table
-from plaingrad.search.results import StudyResult, TrialResult
+from plaingrad.search.results import Opening, StudyResult, TrialResult
 from plaingrad.search.scales import FEW, Range
 
 
@@ -48,13 +48,15 @@ def gather(result: StudyResult) -> dict[str, Any]:
         "command": best and _command(result, best),
         "standing": table.standing(result),
         "how_sure": table.how_sure(result),
+        "tested": _tested(result),
+        "many": table.many,
         "alike": sum(map(result.as_good, result.trials)),
         "test_set": table.test_set(result),
         "pairs": _numbers(result),
         "setting": [(name, value_text(value)) for name, value in best.settings.items()] if best else [],
         "openings": [table.opening(own) for own in result.openings],
         "fields": [name.rpartition(".")[::2] for name in result.scales],
-        "choices": [kind == "choice" for kind in result.scales.values()],
+        "words": [not _numeric(result, name) for name in result.scales],
         "rows": [_row(result, own, rank) for rank, own in enumerate(result.trials, 1)],
         "told": any(own.failure or own.diagnosis for own in result.trials),
         "pruned": result.count("pruned"),
@@ -72,14 +74,29 @@ def gather(result: StudyResult) -> dict[str, Any]:
 def _numbers(result: StudyResult) -> list[tuple[str, str]]:
     """The large numbers under the headline: each with what it is."""
     best, count = result.best, len(result.trials)
-    pairs = [(f"{table.percent(best.accuracy)} {points(best.spread)}".strip() if best else "none yet",
-              f"best validation accuracy, trial {best.number}" if best else "no trial is complete")]  # fmt: skip
+    pairs = []
     if result.openings:
         last = result.openings[-1]
         pairs.append((plus_minus(last.test), f"test accuracy of trial {last.trial}, retrained"))
+    pairs.append((f"{table.percent(best.accuracy)} {points(best.spread)}".strip() if best else "none yet",
+                  f"best validation accuracy, trial {best.number}" if best else "no trial is complete"))  # fmt: skip
     pairs.append((f"{count:,}", f"{'trial' if count == 1 else 'trials'}: {table.standing(result)}"))
     pairs.append((duration(result.seconds), "time, all sittings together"))
     return pairs
+
+
+def _tested(result: StudyResult) -> Opening | None:
+    """The opening of the test set for what is the best trial now, if that is the last one."""
+    last = result.openings[-1] if result.openings else None
+    return last if last and last.test and result.best and last.trial == result.best.number else None
+
+
+def _numeric(result: StudyResult, name: str) -> bool:
+    """Whether all values of a field are numbers, whose column is aligned as such."""
+    values = [own.settings.get(name) for own in result.trials]
+    return all(
+        isinstance(own, int | float) and not isinstance(own, bool) for own in values if own is not None
+    )
 
 
 def _strip(result: StudyResult) -> Strip | None:

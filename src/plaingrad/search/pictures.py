@@ -54,7 +54,7 @@ def parallel(result: StudyResult) -> Figure:
     for value in range_.ticks():
         _tick(axes, last + 0.05, range_.place(value), percent(value), "left")
     if range_.cut:
-        _tick(axes, last + 0.05, 0, f"≤ {percent(range_.low)}", "left")
+        _tick(axes, last + 0.05, 0, f"{percent(range_.low)}\nor less", "left")
     axes.set(xlim=(-0.5, last + 0.45), ylim=(-0.03, 1.03))
     _legend(axes, complete, pruned)
     return figure
@@ -86,7 +86,7 @@ def against(result: StudyResult) -> Figure:
         strokes = axes.scatter(ended, [0.03] * len(ended), marker="|", color=ORANGE, s=90, linewidths=1.8,
                                transform=axes.get_xaxis_transform())  # fmt: skip
         mark(strokes, "diverged")
-        _label_values(axes, scale.ticks(), room=100 // across)
+        _label_values(axes, scale.ticks(), room=100 // across, numbers=kind != "choice")
         axes.set_xlabel(wrapped(names[name], 26), weight="bold")
         axes.set_xlim(-0.09, 1.09)
         axes.grid(axis="y", linewidth=0.6)
@@ -133,7 +133,7 @@ def curves(result: StudyResult) -> Figure:
         bar = figure.colorbar(ScalarMappable(Normalize(range_.low, range_.high), SHADES), ax=axes,
                               pad=0.01, aspect=30, ticks=range_.ticks(), format=_PER_CENT,
                               extend="min" if range_.cut else "neither")  # fmt: skip
-        bar.set_label("accuracy of the trial")
+        bar.ax.set_title("trial's accuracy", loc="right", fontsize=9, color=DARK, pad=7)
         bar.outline.set_visible(False)  # type: ignore[operator]
     return figure
 
@@ -200,8 +200,18 @@ def _dots(axes: Axes, places: list[float], complete: list[TrialResult], range_: 
             mark(dots, key)
 
 
-def _label_values(axes: Axes, ticks: list[tuple[float, str]], room: int) -> None:
-    """Ticks of a small picture, whose labels lie aslant if they would not stand side by side."""
+def _label_values(axes: Axes, ticks: list[tuple[float, str]], room: int, *, numbers: bool) -> None:
+    """Ticks of a small picture, so many characters wide: where labels would touch, of numbers some are left out.
+
+    Those of choices lie aslant there.
+    """
+    if numbers:
+        kept = ticks[:1]
+        for place, text in ticks[1:]:
+            if (place - kept[-1][0]) * room > (len(text) + len(kept[-1][1])) / 2 + 2:
+                kept.append((place, text))
+        axes.set_xticks(*zip(*kept, strict=True))
+        return
     places, labels = zip(*ticks, strict=True)
     if len(labels) * max(map(len, labels)) <= room:
         axes.set_xticks(places, [wrapped(text, room) for text in labels])

@@ -8,17 +8,16 @@ import re
 from statistics import median
 from typing import Any, NamedTuple
 
-import matplotlib
-import numpy as np
-from matplotlib.colors import ListedColormap
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.ticker import MaxNLocator
 
 from plaingrad.plots.style import known
 from plaingrad.report.values import value_text
 from plaingrad.search.results import TrialResult
 
-# Even steps of lightness, the best darkest, so that it holds in grey; without the palest, which white swallows.
-SHADES = ListedColormap(matplotlib.colormaps["viridis"](np.linspace(0.93, 0.05, 256)))
+# From pale to strong, so that it holds in grey, and on a dark page too, where lightness is turned round: the worst
+# lie closest to the paper there as well.
+SHADES = LinearSegmentedColormap.from_list("shades", ["#c9ced3", "#8fb3cf", "#2f7fb5", "#00456f", "#002138"])
 
 FEW = 30  # so many complete trials are each worth an error bar, and none of them is left out of the picture
 

@@ -115,12 +115,12 @@ def test_set(result: StudyResult) -> str:
 
 def opening(own: Opening) -> str:
     """When the test set was opened, for which trial, and what was found."""
-    seeds = _many(len(own.seeds), "fresh seed")
+    seeds = many(len(own.seeds), "fresh seed")
     if own.failed:
-        seeds += f" ({_many(len(own.failed), 'more')} failed)"
+        seeds += f" ({many(len(own.failed), 'more')} failed)"
     return (
         f"on {own.when.replace('T', ' ')[:16]}: trial {own.trial}, retrained with {seeds}, reaches "
-        f"{plus_minus(own.test)} on {_many(own.samples, 'test sample')} "
+        f"{plus_minus(own.test)} on {many(own.samples, 'test sample')} "
         f"({plus_minus(own.validation)} on validation)"
     )
 
@@ -140,7 +140,8 @@ def _optional(result: StudyResult) -> tuple[list[str], list[str]]:
     return spread, ["state"] if result.count("complete") < len(result.trials) else []
 
 
-def _many(count: int, thing: str) -> str:
+def many(count: int, thing: str) -> str:
+    """A number of things: "1 fresh seed", "2 fresh seeds"."""
     return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 

@@ -69,14 +69,16 @@ class Finding:
 
 Examine = Callable[[Evidence], tuple[Finding, ...]]
 
+_FEWEST = 20  # steps that show a course
+
 LIKELY = 0.5  # a finding is at least as sure as this; what is less is a hint
 
 # Which conditions cannot be judged without a part of the evidence, and how that part is had.
 _NEEDED: tuple[tuple[Callable[[Evidence], bool], str, str], ...] = (
     (
-        lambda e: len(e.losses) < 20 and sum(own.train_loss is not None for own in e.evaluations) < 5,
+        lambda e: len(e.losses) < _FEWEST and sum(own.train_loss is not None for own in e.evaluations) < 5,
         "learning_rate_too_low learning_rate_too_high plateau stopped_too_early too_little_capacity",
-        "too few training losses are known: it takes 20 steps, or 5 epochs",
+        f"too few training losses are known: it takes {_FEWEST} steps, or 5 epochs",
     ),
     (
         lambda e: all(own.val_accuracy is None and own.val_loss is None for own in e.evaluations),
@@ -140,14 +142,15 @@ class Diagnosis:
 
     findings: what is more likely than not, most important first: causes before what they bring about.
     hints: what is less likely.  unjudged: what could not be judged for want of evidence.  recipe: the recipe
-    file of the run, if there is one: what a finding's command changes.  `print(diagnosis)` shows all of it
-    in words.
+    file of the run, if there is one: what a finding's command changes.  too_little: why the evidence is too
+    little to call a run healthy, None where it is enough.  `print(diagnosis)` shows all of it in words.
     """
 
     findings: tuple[Finding, ...]
     hints: tuple[Finding, ...] = ()
     unjudged: tuple[Unjudged, ...] = ()
     recipe: str | None = None
+    too_little: str | None = None
 
     @property
     def ok(self) -> bool:
@@ -165,6 +168,8 @@ class Diagnosis:
         missing = {condition for own in self.unjudged for condition in own.conditions}
         if len(missing) == len(CONDITIONS):
             return "Nothing could be judged: there is no evidence."
+        if self.too_little:
+            return f"Too little is on record to judge: {self.too_little}."
         return (
             f"Nothing wrong was found: the run shows none of the {len(CONDITIONS) - len(missing)} conditions "
             "that its evidence can show."
@@ -204,7 +209,8 @@ class Diagnosis:
 
     def __repr__(self) -> str:
         found = ", ".join(f"{own.condition} ({own.sure:.0%})" for own in self.findings)
-        return f"<Diagnosis: {found or 'nothing wrong was found'}>"
+        none = "too little is on record" if self.too_little else "nothing wrong was found"
+        return f"<Diagnosis: {found or none}>"
 
     def _words(self, number: int, finding: Finding) -> str:
         head = f"{number}. {finding.condition.replace('_', ' ')}: {certainty(finding.sure)}"
@@ -233,7 +239,8 @@ def diagnose(evidence: Evidence, *, examine: Examine | None = None, recipe: str 
         if lacks(evidence) and (open_ := tuple(name for name in names.split() if name not in shown)):
             unjudged.append(Unjudged(open_, why))
     sure = tuple(own for own in found if own.sure >= LIKELY)
-    return Diagnosis(sure, tuple(own for own in found if own.sure < LIKELY), tuple(unjudged), recipe)
+    hints = tuple(own for own in found if own.sure < LIKELY)
+    return Diagnosis(sure, hints, tuple(unjudged), recipe, _too_little(evidence))
 
 
 def certainty(sure: float) -> str:
@@ -252,6 +259,14 @@ def override(name: str, value: Any) -> str:
     """A recipe field and its value, as `--set` takes them."""
     written = str(value).lower() if isinstance(value, bool) else str(value)
     return f"{name}={written}"
+
+
+def _too_little(evidence: Evidence) -> str | None:
+    """What there is of a run, if that is too little to show a course."""
+    steps = len(evidence.losses)
+    if steps >= _FEWEST or evidence.evaluations:
+        return None
+    return f"{steps or 'no'} step{'' if steps == 1 else 's'} and no evaluation"
 
 
 def _hint(finding: Finding) -> str:

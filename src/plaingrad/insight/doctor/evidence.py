@@ -13,7 +13,7 @@ class Evaluation:
 
     train_loss, val_loss: mean loss in evaluation mode over the samples that measure the accuracies.
     predicted: how often each class was predicted on the validation (else training) samples;
-    per_class: the accuracy of each class there.
+    per_class: the accuracy of each class there, None for one without samples.
     """
 
     step: int
@@ -24,7 +24,7 @@ class Evaluation:
     train_loss: float | None = None
     val_loss: float | None = None
     predicted: tuple[int, ...] | None = None
-    per_class: tuple[float, ...] | None = None
+    per_class: tuple[float | None, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Setup:
     normalisation.  augmented: whether training images are changed.  schedule: "constant", "cosine", ....
     label_smoothing: of the objective.  accumulate: into how many parts a batch is divided, each of which goes
     through the network by itself.  total_steps: planned.  frozen: names of parameters whose learning
-    rate is 0 on purpose.
+    rate is 0 on purpose.  classes: their names, in the order of the labels; () where not known.
     """
 
     objective: str | None = None
@@ -109,6 +109,7 @@ class Setup:
     label_smoothing: float | None = None
     parameters: int | None = None
     frozen: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -49,9 +49,10 @@ class Tally:
         return tuple(self._predicted.tolist())
 
     @property
-    def per_class(self) -> tuple[float, ...]:
-        """The accuracy of each class; 0 for one without samples."""
-        return tuple((self._right / np.maximum(self._there, 1)).tolist())
+    def per_class(self) -> tuple[float | None, ...]:
+        """The accuracy of each class; None for one without samples."""
+        counts = zip(self._right.tolist(), self._there.tolist(), strict=True)
+        return tuple(right / there if there else None for right, there in counts)
 
 
 def tally_of(model: Model, split: Split, samples: int, classes: int) -> Tally:

@@ -30,7 +30,7 @@ class Measured:
     train_loss: float | None = None
     val_loss: float | None = None
     predicted: tuple[int, ...] | None = None
-    per_class: tuple[float, ...] | None = None
+    per_class: tuple[float | None, ...] | None = None
 
 
 @dataclass(frozen=True)

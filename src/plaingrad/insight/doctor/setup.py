@@ -39,6 +39,7 @@ def setup_of(solver: Solver) -> Setup:
         label_smoothing=_number(getattr(objective, "label_smoothing", None)),
         parameters=sum(int(np.size(value)) for value in model.params.values()),
         frozen=tuple(name for name, factor in factors.items() if not factor),
+        classes=tuple(map(str, solver.data.classes)),
     )
 
 

@@ -31,7 +31,8 @@ PROBED = 48  # samples of it that experiments are made with: a third of them bes
 SHARE = 0.015  # of the time of training that looks may take
 
 _ALWAYS = (0, 1)
-_EARLY = (2, 5, 10, 20, 50)  # looks that take less than _CHEAP seconds are taken here whatever their share
+_EARLY = (2, 5, 10, 20, 50)  # looks that take less than _CHEAP seconds are taken here whatever their share,
+_PARTS = 4  # and after each quarter of the run, so that a run of a second shows a course
 _CHEAP = 0.01
 _MOST = 200  # looks after epochs, where these are short
 _LISTED = 100  # samples named as not finite
@@ -51,9 +52,10 @@ class Watch(Callback):
     for bit, as without a watch.  Of a model that cannot be copied, or that raises an error, only losses,
     evaluations and settings are known; `problem` then says why.
 
-    share: of the time of training so far, how much watching may take.  A look that would take more is taken
-        later; but not those at steps 0 and 1 and at the end, nor those up to step 50 if a look takes less than
-        10 ms.  With `math.inf` every look is taken when it is due.
+    share: of the time since the first step began, how much watching may take.  A look that would take more
+        is taken later; but not those at step 1 and at the end, nor those up to step 50 and after each quarter
+        of the run if a look takes less than 10 ms.  What comes before the first step, compiling included, is
+        no part of either time.  With `math.inf` every look is taken when it is due.
     write: is given each Note as it is made; the recorder of a run writes them down.
     data: whether to note facts of the data, too, when training ends, so that the notes tell of it without it.
     """
@@ -106,19 +108,21 @@ class Watch(Callback):
         if solver.step == 0:  # what was seen of another run is no evidence of this one
             self.notes, self.problem, self._data = [], None, None
         self._solver, self._finished, self._before = solver, False, None
-        self._began, self._earlier = started, self.seconds
         if not isinstance(solver.sampler, Recorded):
             solver.sampler = Recorded(solver.sampler, solver.steps_per_epoch)
         self._recorded = solver.sampler
-        self._planned = _planned(solver.total_steps, solver.steps_per_epoch)
+        self._planned, self._cheap = _planned(solver.total_steps, solver.steps_per_epoch)
         self._batch = fixed_batch(solver.data.train, solver.seed, SAMPLES)
         with self._careful():
             self._note(solver.step, setup_of(solver))
         if solver.step == 0:
             self._probe(solver)
             self._look(solver)
+        solver.stopwatch.lap("first look")
+        self._began = time.perf_counter()
+        self.seconds += self._began - started
+        self._earlier = self.seconds
         self._prepare(solver)
-        self.seconds += time.perf_counter() - started
 
     def on_step(self, solver: Solver, loss: float) -> None:
         """Look, if it is time."""
@@ -129,8 +133,8 @@ class Watch(Callback):
         started = time.perf_counter()
         if self._before is not None:
             self._look(solver)
-        self._prepare(solver)
         self.seconds += time.perf_counter() - started
+        self._prepare(solver)  # which asks what was spent
 
     def on_scores(self, solver: Solver, split: Split, scores: Array, y: Array) -> None:
         """Add up what an evaluation shows: its scores cost nothing, for they are there."""
@@ -195,13 +199,13 @@ class Watch(Callback):
             return False
         if step in _ALWAYS or step == solver.total_steps:
             return True
-        if step in _EARLY and self._least < _CHEAP:
+        if step in self._cheap and self._least < _CHEAP:
             return True
         self._owed = True
         return self._affordable()
 
     def _affordable(self) -> bool:
-        """Whether another look keeps to the share of this sitting's time."""
+        """Whether another look keeps to the share of the time since this sitting's first step began."""
         spent = self.seconds - self._earlier + self._cost
         return spent <= self.share * (time.perf_counter() - self._began)
 
@@ -209,7 +213,9 @@ class Watch(Callback):
         """Before a step that will be looked at: keep the parameters, to see what the update changes."""
         self._before = None
         if self._due(solver, solver.step + 1):
+            started = time.perf_counter()
             self._before = {name: np.array(value) for name, value in solver.model.params.items()}
+            self.seconds += time.perf_counter() - started
 
     def _look(self, solver: Solver) -> None:
         started, self._owed = time.perf_counter(), False
@@ -272,9 +278,14 @@ class Watch(Callback):
             self.problem = self.problem or f"{type(error).__name__}: {error}"
 
 
-def _planned(total: int, per_epoch: int) -> frozenset[int]:
-    """The steps at which a look is due: 1, 2 and 5 times powers of 10, after epochs, and the last."""
+def _planned(total: int, per_epoch: int) -> tuple[frozenset[int], frozenset[int]]:
+    """The steps at which a look is due: 1, 2 and 5 times powers of 10, after epochs, and the last.
+
+    And those of them at which it is taken whatever its share, if looks are cheap.
+    """
     powers = (10**k for k in range(len(str(total))))
     early = {first * power for power in powers for first in (1, 2, 5)}
-    epochs = range(0, total + 1, max(1, per_epoch, total // _MOST))
-    return frozenset({step for step in (*early, *epochs) if step <= total} | {0, total})
+    apart = max(1, per_epoch, total // _MOST)
+    planned = {step for step in (*early, *range(0, total + 1, apart)) if step <= total} | {0, total}
+    quarters = {total * part // _PARTS // apart * apart for part in range(1, _PARTS)}
+    return frozenset(planned), frozenset({*_EARLY, *quarters})

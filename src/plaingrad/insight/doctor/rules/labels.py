@@ -9,6 +9,7 @@ from plaingrad.insight.doctor.evidence import Evidence
 from plaingrad.insight.doctor.rules.readings import (
     chance,
     class_count,
+    class_name,
     last_evaluation,
     number,
     percent,
@@ -150,12 +151,13 @@ def class_never_predicted(evidence: Evidence) -> Finding | None:
     last = counted[-1]
     predicted = last.predicted or ()
     classes, samples = len(predicted), sum(predicted)
-    never = [c for c, count in enumerate(predicted) if not count]
+    measured = {c for c, accuracy in enumerate(last.per_class or ()) if accuracy is not None}
+    never = [c for c, count in enumerate(predicted) if not count and (c in measured or not measured)]
     if not never or samples < EXPECTED * classes or len(never) > COLLAPSED * classes:
         return None
     if len(counted) < 2 and samples < 5 * EXPECTED * classes:
         return None
-    names = ", ".join(map(str, never))
+    names = ", ".join(class_name(evidence, c) for c in never)
     since = last.step
     for e in reversed(counted):
         if any((e.predicted or ())[c] for c in never):
@@ -206,15 +208,17 @@ def class_imbalance(evidence: Evidence) -> Finding | None:
     if ratio < IMBALANCED:
         return None
     seen = [
-        f"class {commonest} has {counts[commonest]} training samples, class {rarest} has {counts[rarest]}: "
-        f"{number(ratio)} times as many"
+        f"class {class_name(evidence, commonest)} has {counts[commonest]} training samples, class "
+        f"{class_name(evidence, rarest)} has {counts[rarest]}: {number(ratio)} times as many"
     ]
     known = last_evaluation(evidence, "per_class")
-    if known is not None and known.per_class:
-        seen.append(
-            f"at step {known.step} the accuracy is {percent(known.per_class[commonest])} for the one and "
-            f"{percent(known.per_class[rarest])} for the other"
-        )
+    if known is not None and known.per_class and len(known.per_class) == len(counts):
+        common, rare = known.per_class[commonest], known.per_class[rarest]
+        if common is not None and rare is not None:  # there were samples of both to measure
+            seen.append(
+                f"at step {known.step} the accuracy is {percent(common)} for the one and {percent(rare)} for "
+                "the other"
+            )
     return Finding(
         "class_imbalance",
         0.9 if ratio >= STRONGLY_IMBALANCED else 0.7,

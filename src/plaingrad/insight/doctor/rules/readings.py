@@ -114,6 +114,13 @@ def class_count(evidence: Evidence) -> int | None:
     return len(predicted) if predicted else None
 
 
+def class_name(evidence: Evidence, label: int) -> str:
+    """What a class is called: its name in quotes, where it has one that says more than its number."""
+    names = evidence.setup.classes
+    name = names[label] if label < len(names) else str(label)
+    return name if name == str(label) else repr(name)  # a name is somebody's text: no control characters
+
+
 def chance(evidence: Evidence) -> float | None:
     """The accuracy of always giving the commonest class (all are equally common, if nothing is known)."""
     if evidence.data and sum(evidence.data.class_counts):
@@ -175,6 +182,8 @@ def update_ratios(evidence: Evidence) -> list[tuple[int, float]]:
 # Momentum and Adam need about so many steps until an update has its usual size; a warm-up, too, begins near 0.
 SETTLED = 10
 
+_STEPS = 100_000  # at which an update's size is estimated
+
 
 def update_budget(evidence: Evidence) -> tuple[float, float, int] | None:
     """How far all updates together could move the weights if each went the same way, as a share of their size;
@@ -185,7 +194,8 @@ def update_budget(evidence: Evidence) -> tuple[float, float, int] | None:
     last = max(len(evidence.losses), evidence.evaluations[-1].step if evidence.evaluations else 0)
     if not sizes or not last:
         return None
-    steps = np.arange(1, last + 1)
+    # Of more steps than these, each stands for several: what lies between looks is estimated anyway.
+    steps = np.linspace(1, last, min(last, _STEPS))
     rate = learning_rates(evidence, steps)
     looked, ratios = np.array(sizes).T
     at = np.interp(looked, steps, rate)
@@ -193,7 +203,7 @@ def update_budget(evidence: Evidence) -> tuple[float, float, int] | None:
     if not (fast & (looked > SETTLED)).any():
         return None
     looked, ratios, at = looked[fast], ratios[fast], np.maximum(at[fast], 1e-30)
-    budget = (np.interp(steps, looked, ratios / at) * rate).sum()
+    budget = (np.interp(steps, looked, ratios / at) * rate).mean() * last
     return float(budget), float(np.median(ratios)), len(sizes)
 
 
