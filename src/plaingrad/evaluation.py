@@ -85,7 +85,7 @@ def note_predictions(
             "where it lies"
         )
     tested = (folder.history().result or {}).get("test_accuracy") is not None
-    step = folder.newest_checkpoint().values["step"]
+    step = folder.newest_checkpoint().values.get("step")
     made: dict[str, Predictions] = {}
     for part in PARTS if tested else PARTS[:1]:
         split, collector = data.splits[part], Collector()

@@ -12,12 +12,7 @@ from .browser import browser, missing
 from .page import DESK, PHONE, Page
 
 _TOP = 1500  # CSS pixels of a page that its first picture shows
-_PARTS = (
-    "learning",
-    "confusion",
-    "mistakes",
-    "weights",
-)  # of the page of a run, by the names of their sections
+_PARTS = ("confusion",)  # of the page of a run, by the names of their sections
 _CONFUSED = ".matrix td:not(.right) a"
 
 
@@ -44,8 +39,8 @@ def take(page: Page, name: str, out: Path) -> None:
         page.look(width=width, dark=dark)
         keep(page.png(height=_TOP), out / f"{name}{suffix}.png")
     page.look()
-    for cell in page.all(_CONFUSED)[:1]:
-        cell.click()
+    if cells := page.all(_CONFUSED):
+        max(cells, key=lambda own: int(own.text.replace(",", ""))).click()
     for part in _PARTS if name == "report" else ():
         if page.all(f"#{part}"):
             keep(page.png(selector=f"#{part}"), out / f"{name}-{part}.png")

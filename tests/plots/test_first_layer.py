@@ -21,6 +21,19 @@ def picture_of(*arguments):
     return Image.open(io.BytesIO(weight_grid(*arguments)))
 
 
+def test_units_of_large_images_are_shrunk():
+    weight = np.random.default_rng(0).standard_normal((3 * 224 * 224, 20)).astype(np.float32)
+    picture = weight_grid(weight, (3, 224, 224))
+    assert picture is not None
+    assert len(picture) < 200_000
+    halves = np.zeros((1, 60, 50, 1))  # a picture whose left half is bright
+    halves[:, :, :25] = 1
+    grid = np.asarray(picture_of(halves.reshape(3000, 1), (1, 60, 50)))
+    assert grid.shape[:2] == (30, 25)
+    assert grid[5, 3, 0] == 255
+    assert grid[5, 20, 0] == 0
+
+
 def test_weight_grid_only_for_images():
     weight = np.random.default_rng(0).standard_normal((3 * 13 * 14, 7))
     picture = picture_of(weight, (3, 13, 14))

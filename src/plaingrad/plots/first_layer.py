@@ -18,6 +18,7 @@ from plaingrad.run_folder import RunFolder
 Array = np.ndarray
 
 _TILE = 12  # pixels of a filter, however small it is, so that the gap of one pixel is thin
+_SIDE = 40  # pixels of a unit at most
 _COLUMNS = 8  # so that a filter is 40 pixels and more on a page
 _MANY = 64  # units, of which more stand side by side
 
@@ -104,6 +105,17 @@ def _grid_of(net: Any) -> Array:
     return grid
 
 
+def _shrunk(units: Array) -> Array:
+    """Units (N, C, H, W) of large images, each value the mean of a square: a page has room for so many pixels."""
+    square = -(-max(units.shape[2:]) // _SIDE)
+    if square == 1:
+        return units
+    count, channels, height, width = units.shape
+    rows, columns = height // square or 1, width // square or 1
+    cut = units[:, :, : rows * square, : columns * square]
+    return cut.reshape(count, channels, rows, -1, columns, cut.shape[3] // columns).mean(axis=(3, 5))
+
+
 def _grid(weight: Array, input_shape: tuple[int, ...], most: int) -> Array | None:
     """uint8 (rows, columns, 4): the first units in a grid, RGBA, or None if their inputs are no images."""
     if len(input_shape) != 3 or input_shape[0] not in (1, 3):
@@ -114,6 +126,7 @@ def _grid(weight: Array, input_shape: tuple[int, ...], most: int) -> Array | Non
         units = weight.T[:most].reshape(-1, *input_shape)
     else:
         return None
+    units = _shrunk(units)
     enlarged = -(-_TILE // max(units.shape[2:]))
     units = units.repeat(enlarged, axis=2).repeat(enlarged, axis=3).transpose(0, 2, 3, 1).astype(np.float64)
     units = np.nan_to_num(units, nan=0.0, posinf=0.0, neginf=0.0)  # of a run that broke off

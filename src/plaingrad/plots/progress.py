@@ -116,7 +116,7 @@ def run_folder(run: Any, wanted: str = _FORMS) -> RunFolder:
 
 def planned_rate(recipe: Recipe, history: History) -> Rate | None:
     """The learning rate of any step of a recipe's run; None where its history does not tell how long an epoch is."""
-    per_epoch = _steps_per_epoch(history)
+    per_epoch = steps_per_epoch(history)
     total = next((line.get("total_steps") for line in history.seen if line["type"] == "setup"), None)
     if not per_epoch or type(total) is not int or total < 1:
         return None
@@ -137,18 +137,19 @@ def _of_history(history: History, rate: Rate | None) -> Progress:
         records=history.records,
         train_loss=_measured(history, "train_loss"),
         val_loss=_measured(history, "val_loss"),
-        steps_per_epoch=_steps_per_epoch(history),
+        steps_per_epoch=steps_per_epoch(history),
         rate=rate,
         broke_off=next((line["step"] for line in history.seen if line["type"] == "non_finite"), None),
     )
 
 
-def _steps_per_epoch(history: History) -> float | None:
-    for record in reversed(history.records):
-        if record.epoch > 0 and record.step > 0:
-            return record.step / record.epoch
+def steps_per_epoch(history: History) -> float | None:
+    """How many steps an epoch has: as it was set, else by the last evaluation; None if neither is known."""
     told = next((line.get("steps_per_epoch") for line in history.seen if line["type"] == "setup"), None)
-    return told if type(told) is int and told > 0 else None
+    if type(told) is int and told > 0:
+        return told
+    last = next((own for own in reversed(history.records) if own.epoch > 0 and own.step > 0), None)
+    return last.step / last.epoch if last else None
 
 
 def _measured(history: History, name: str) -> tuple[Array, Array]:

@@ -129,6 +129,8 @@ class Comparison:
             return "Not all runs say which data they were measured on: their accuracies cannot be compared."
         if len(self.rated) == 1:
             return f"One setting, on validation: {best.told}."
+        if self.rated[1].score == best.score:
+            return f"{best.called} and {self.rated[1].called} are equal on validation: {best.told}."
         return f"{best.called} is best on validation: {best.told}."
 
     @property

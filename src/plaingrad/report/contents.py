@@ -96,8 +96,9 @@ def _doubt(made: Contents) -> None:
         made.problems.append(f"{file} is of a network with other classes, so it is left out.")
         made.predictions = {}
     step = min((own.step for own in made.predictions.values() if own.step is not None), default=None)
-    if step is not None and step < len(history.losses):
-        made.problems.append(f"What it says of single samples is from step {step:,}: it has learnt since.")
+    if step is not None and step != len(history.losses):
+        since = "it has learnt since" if step < len(history.losses) else "the history ends before"
+        made.problems.append(f"What it says of single samples is from step {step:,}: {since}.")
     if history.result is None:
         return
     if not file.exists() and stated(history.result, "test_accuracy") is not None:

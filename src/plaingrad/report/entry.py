@@ -14,6 +14,7 @@ from typing import Any
 from plaingrad import checkpoint
 from plaingrad.errors import CheckpointError, PlaingradError
 from plaingrad.history import History
+from plaingrad.plots.progress import steps_per_epoch
 from plaingrad.report.values import flattened, printable, value_text
 from plaingrad.report.words import stated
 from plaingrad.run_folder import RunFolder
@@ -104,9 +105,8 @@ class Entry:
 
     @property
     def steps_per_epoch(self) -> float:
-        """1 where no evaluation tells."""
-        last = self.history.records[-1] if self.history.records else None
-        return last.step / last.epoch if last is not None and last.epoch > 0 and last.step > 0 else 1.0
+        """1 where it is not known."""
+        return steps_per_epoch(self.history) or 1.0
 
     @property
     def samples(self) -> int:
