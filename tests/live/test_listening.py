@@ -68,7 +68,7 @@ class _Listening:
 )
 def test_who_can_read_it_is_said(tmp_path, monkeypatch, host, address, url, warned):
     class Server:
-        def run(self, sockets):
+        async def serve(self, sockets):
             raise KeyboardInterrupt
 
     told, warnings, opened = [], [], threading.Event()

@@ -12,7 +12,7 @@ from plaingrad import report, training
 from plaingrad.errors import RunError
 from plaingrad.predictions import read
 from plaingrad.recipe import read_recipe
-from plaingrad.report.page import render
+from plaingrad.report.page import CALLED, render
 from plaingrad.report.words import duration
 from plaingrad.run_folder import RunFolder
 
@@ -205,9 +205,8 @@ def test_the_network_and_the_time(shown, run):
     spent = RunFolder.open(run).history().times
     assert rows[-1][0] == "in all"
     assert rows[-1][1] == duration(sum(spent.values()))
-    called = {"first look": "before the first step, compiling included"}
     longest = max(spent, key=lambda part: spent[part])
-    assert rows[0][0] == called.get(longest, longest)
+    assert rows[0][0] == CALLED.get(longest, longest)
     shares = [float(row[2].removesuffix(" %")) for row in rows if row[0] not in ("in all", "the rest")]
     assert shares == sorted(shares, reverse=True)
     assert sum(float(row[2].removesuffix(" %")) for row in rows[:-1]) == pytest.approx(100, abs=0.5)

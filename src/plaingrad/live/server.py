@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import ipaddress
@@ -42,10 +43,15 @@ def serve(
                 f"--host {host} is not this machine alone: everybody in its network can read this run's report"
             )
         url = url_of(host, listening)
-        tell(f"watching {run} at {url} (Ctrl-C ends watching, not training)")
-        if show:  # in a thread, for a browser in a terminal would wait for us
-            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
-        server_of(Pages(folder), hosts_of(host, listening)).run(sockets=[listening])
+        server = server_of(Pages(folder), hosts_of(host, listening))
+
+        async def run_server() -> None:  # what is told is told once Ctrl-C finds a loop that it can end
+            tell(f"watching {run} at {url} (Ctrl-C ends watching, not training)")
+            if show:  # in a thread, for a browser in a terminal would wait for us
+                threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+            await server.serve(sockets=[listening])
+
+        asyncio.run(run_server())
 
 
 def listen(host: str, port: int | None) -> socket.socket:

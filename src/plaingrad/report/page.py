@@ -173,7 +173,7 @@ def _weights(made: Contents) -> dict[str, str] | None:
 
 
 # What the parts of the time are called on the page, where that differs.
-_CALLED = {
+CALLED = {
     "first look": "before the first step, compiling included",
     "watching": "the doctor's looks",
     "facts of the data": "the doctor's look at the data",
@@ -184,7 +184,7 @@ _CALLED = {
 def _times(times: dict[str, float]) -> list[tuple[str, float, float]]:
     """Parts of the run, the longest first, and all of it: name, seconds, share.  The shortest are one part."""
     total = sum(times.values())
-    longest = sorted(((own, _CALLED.get(part, part)) for part, own in times.items()), reverse=True)
+    longest = sorted(((own, CALLED.get(part, part)) for part, own in times.items()), reverse=True)
     shown = [(part, own, own / total) for own, part in longest if own >= 0.01 * total and own > 0]
     rest = total - sum(own for _, own, _ in shown)
     if rest > 0.0005 * total:
