@@ -30,10 +30,14 @@ class Strip:
 
     @property
     def ticks(self) -> list[tuple[float, str]]:
-        """Round accuracies."""
+        """Round accuracies, so far apart that they can be written side by side in a narrow column."""
         found = MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(100 * self.low, 100 * self.high)
-        inside = (float(value) for value in found if 0.1 < self.place(value / 100) < 0.9)
-        return [(self.place(value / 100), f"{value:.4g} %") for value in inside]
+        made: list[tuple[float, str]] = []
+        for value in map(float, found):
+            at = self.place(value / 100)
+            if 0.1 < at < 0.9 and (not made or at - made[-1][0] > 0.45):
+                made.append((at, f"{value:.4g} %"))
+        return made
 
     def dots(self, accuracies: Sequence[float]) -> list[tuple[float, int]]:
         """The place of each, and how many equal ones stand before it."""
